@@ -1,0 +1,232 @@
+"""The corpus: its manifest, its cases, and the check that no byte of it was altered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+MANIFEST: Final = "manifest.json"
+OUTCOMES: Final = ("accept", "reject", "either")
+LEVELS: Final = ("MUST", "SHOULD", "MAY")
+
+
+class CorpusMissingError(Exception):
+    """There is no corpus at the place that was named."""
+
+
+class CorpusAlteredError(Exception):
+    """The corpus is not the one its manifest describes; no verdict can stand on it."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Bytes ``old`` at ``offset`` of the twin became ``new``; different lengths mean bytes were removed or inserted."""
+
+    offset: int
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """The single fault of a reject case; ``refreshed`` tells whether the digests were recomputed after it."""
+
+    what: str
+    edits: tuple[Edit, ...]
+    refreshed: bool
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of the corpus, its path relative to the corpus folder."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What is expected of one tensor: ``outputs`` maps W, q, z, s or P to a file of the corpus.
+
+    ``shape`` is [.., N, K] for a quantised tensor; ``sha256`` covers the f32 bytes of W, or the raw bytes.
+    """
+
+    number: int
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    sha256: str
+    overflow_f16: int
+    outputs: dict[str, str]
+
+    @property
+    def quantised(self) -> bool:
+        """Return whether the tensor has codes; a plain one has raw bytes."""
+        return self.kind == "quantised"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of the suite. ``root`` is the folder its paths start from, ``files[0]`` is the input."""
+
+    root: Path
+    id: str
+    title: str
+    req: tuple[str, ...]
+    level: str
+    profile: str
+    outcome: str
+    twin: str | None
+    mutation: Mutation | None
+    codes: tuple[str, ...]
+    flags: tuple[str, ...]
+    since: str
+    recipe: str
+    seed: str
+    files: tuple[File, ...]
+    expect: tuple[Tensor, ...]
+    refs: tuple[str, ...]
+    comment: str
+
+    @property
+    def input(self) -> Path:
+        """Return the path of the file the adapter is given."""
+        return self.root / self.files[0].path
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A verified corpus; ``sha256`` is of the manifest, which pins every other file."""
+
+    root: Path
+    suite: str
+    version: str
+    sha256: str
+    cases: dict[str, Case]
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Return the profiles that have cases, sorted."""
+        return tuple(sorted({case.profile for case in self.cases.values()}))
+
+    def verify(self) -> None:
+        """Hash the manifest and every file it names; raise CorpusAlteredError at the first difference."""
+        _check(self.root / MANIFEST, self.sha256, None)
+        for case in self.cases.values():
+            for file in case.files:
+                _check(self.root / file.path, file.sha256, file.size)
+
+
+def default_root() -> Path:
+    """Return the corpus of this checkout, or the one inside the installed package."""
+    checkout = Path(__file__).resolve().parents[2] / "fixtures"
+    return checkout if (checkout / MANIFEST).is_file() else Path(__file__).resolve().parent / "fixtures"
+
+
+def load(root: Path) -> Corpus:
+    """Read the manifest under ``root`` and verify every file; raise CorpusMissingError or CorpusAlteredError."""
+    path = root / MANIFEST
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise CorpusMissingError(f"no corpus at {root}: {MANIFEST}: {error.strerror}") from error
+    try:
+        raw = json.loads(text)
+        listed = [_case(root.resolve(), entry) for entry in raw["cases"]]
+        cases = {case.id: case for case in listed}
+        corpus = Corpus(root.resolve(), raw["suite"], raw["version"], hashlib.sha256(text).hexdigest(), cases)
+    except KeyError as error:
+        raise CorpusAlteredError(f"{path}: the key {error} is missing") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorpusAlteredError(f"{path}: {error}") from error
+    if len(cases) != len(listed):
+        raise CorpusAlteredError(f"{path}: two cases have the same id")
+    for case in listed:
+        _check_twin(path, case, cases)
+    corpus.verify()
+    return corpus
+
+
+def _case(root: Path, raw: dict[str, Any]) -> Case:
+    case = Case(
+        root=root,
+        id=raw["id"],
+        title=raw["title"],
+        req=tuple(raw["req"]),
+        level=_one_of(LEVELS, raw["level"]),
+        profile=raw["profile"],
+        outcome=_one_of(OUTCOMES, raw["outcome"]),
+        twin=raw["twin"],
+        mutation=None if raw["mutation"] is None else _mutation(raw["mutation"]),
+        codes=tuple(raw["codes"]),
+        flags=tuple(raw["flags"]),
+        since=raw["since"],
+        recipe=raw["recipe"],
+        seed=raw["seed"],
+        files=tuple(File(_inside(file["path"]), file["sha256"], file["bytes"]) for file in raw["files"]),
+        expect=tuple(_tensor(tensor) for tensor in raw["expect"]),
+        refs=tuple(raw["refs"]),
+        comment=raw["comment"],
+    )
+    if not case.files:
+        raise ValueError(f"{case.id} has no input file")
+    listed = {file.path for file in case.files[1:]}
+    for tensor in case.expect:
+        if not set(tensor.outputs.values()) <= listed:
+            raise ValueError(f"{case.id}: an expected output of tensor {tensor.number} is not among its files")
+        if set(tensor.outputs) != ({"W", "q", "z", "s"} if tensor.quantised else {"P"}):
+            raise ValueError(f"{case.id}: tensor {tensor.number} does not have the outputs of a {tensor.kind} one")
+    return case
+
+
+def _mutation(raw: dict[str, Any]) -> Mutation:
+    edits = tuple(Edit(e["offset"], bytes.fromhex(e["old"]), bytes.fromhex(e["new"])) for e in raw["edits"])
+    return Mutation(raw["what"], edits, raw["refreshed"])
+
+
+def _tensor(raw: dict[str, Any]) -> Tensor:
+    kind = _one_of(("quantised", "plain"), raw["kind"])
+    return Tensor(
+        number=raw["number"],
+        name=raw["name"],
+        kind=kind,
+        shape=tuple(raw["shape"]),
+        sha256=raw["sha256"],
+        overflow_f16=raw["overflow_f16"] if kind == "quantised" else 0,
+        outputs={what: _inside(path) for what, path in raw["outputs"].items()},
+    )
+
+
+def _check_twin(path: Path, case: Case, cases: dict[str, Case]) -> None:
+    # Without a valid twin a rejection cannot be told from a loader that rejects everything.
+    if case.outcome == "reject" and (case.twin not in cases or cases[case.twin].outcome != "accept"):
+        raise CorpusAlteredError(f"{path}: {case.id} has no valid twin (twin: {case.twin})")
+
+
+def _one_of(allowed: tuple[str, ...], value: str) -> str:
+    if value not in allowed:
+        raise ValueError(f"{value!r} is not one of {', '.join(allowed)}")
+    return value
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts:
+        raise ValueError(f"{path!r} leads out of the corpus")
+    return path
+
+
+def _check(path: Path, sha256: str, size: int | None) -> None:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CorpusAlteredError(f"{path}: {error.strerror}") from error
+    if size is not None and len(data) != size:
+        raise CorpusAlteredError(f"{path}: expected {size} bytes, got {len(data)}")
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise CorpusAlteredError(f"{path}: expected sha256 {sha256}, got {digest}")

@@ -1,0 +1,173 @@
+"""The whole corpus as files: recipes in, inputs, expected outputs and manifest out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from awq_conformance.making import accept, derived, faults
+from awq_conformance.making.editor import Editor
+from awqformat import Contents, QuantizedTensor, reference, write
+from awqformat.dtypes import scale_bits
+
+VERSION: Final = "0.1.0"
+MANIFEST: Final = "manifest.json"
+
+Files = dict[str, bytes]
+
+
+def generate(work: Path, progress: Callable[[str], None] = lambda _: None) -> Files:
+    """Return every file of the corpus, path -> bytes, the manifest included.
+
+    Args:
+        work: an empty folder for intermediate files.
+        progress: called with each case's id when it is done.
+    """
+    files: Files = {}
+    cases: list[dict[str, Any]] = []
+    inputs: dict[str, bytes] = {}
+    for case in (*accept.CASES, *derived.CASES):
+        seed = f"awqformat/{case.id}"
+        contents = case.make(seed)
+        write(contents, work / "input.awq")
+        inputs[case.id] = data = (work / "input.awq").read_bytes()
+        outputs, expect = _expected(case.id, contents)
+        own = {f"{case.id}.awq": data, **outputs}
+        files |= own
+        cases.append(_case(case.id, case.title, own, outcome="accept", recipe="accept", seed=seed, expect=expect,
+                           flags=case.flags, refs=case.refs, comment=case.comment))  # fmt: skip
+        progress(case.id)
+    for fault in faults.CASES:
+        for record, data in _faulty(fault, inputs[fault.twin]):
+            own = {f"{record['case_id']}.awq": data}
+            files |= own
+            cases.append(_case(**record, own=own))
+        progress(fault.id)
+    files[MANIFEST] = _manifest(sorted(cases, key=lambda case: str(case["id"])))
+    return files
+
+
+def _manifest(cases: list[dict[str, Any]]) -> bytes:
+    """Return the manifest, one case a line, so that a difference in version control names its case."""
+    lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
+    head = json.dumps({"suite": "awqformat", "version": VERSION, "profile": "core"})[:-1]
+    return f'{head}, "cases": [\n{lines}\n]}}\n'.encode()
+
+
+def differences(files: Files, folder: Path) -> Iterator[str]:
+    """Yield the paths under ``folder`` that are missing, stale or not part of the corpus."""
+    for path, data in files.items():
+        place = folder / path
+        if not place.is_file():
+            yield f"missing {path}"
+        elif place.read_bytes() != data:
+            yield f"stale {path}"
+    for place in sorted(folder.rglob("*")):
+        path = place.relative_to(folder).as_posix()
+        if place.is_file() and place.name != "README.md" and path not in files:
+            yield f"extra {path}"
+
+
+def _case(case_id: str, title: str, own: Files, *, outcome: str, recipe: str, seed: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": case_id,
+        "title": title,
+        "req": [],
+        "level": "MUST",
+        "profile": "core",
+        "outcome": outcome,
+        "twin": more.get("twin"),
+        "mutation": more.get("mutation"),
+        "codes": more.get("codes", []),
+        "flags": list(more.get("flags", ())),
+        "since": VERSION,
+        "recipe": recipe,
+        "seed": seed,
+        "files": [{"path": path, "sha256": _sha256(data), "bytes": len(data)} for path, data in own.items()],
+        "expect": more.get("expect", []),
+        "refs": list(more.get("refs", ())),
+        "comment": more.get("comment", ""),
+    }
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _expected(case: str, contents: Contents) -> tuple[Files, list[dict[str, Any]]]:
+    """Return what a perfect adapter writes for ``contents``, and the manifest's account of it."""
+    files: Files = {}
+    expect = []
+    for number, name in enumerate(sorted(contents.tensors)):
+        tensor = contents.tensors[name]
+        entry: dict[str, Any] = {"number": number, "name": name}
+        if isinstance(tensor, QuantizedTensor):
+            arrays, judged = _quantised_outputs(tensor), "W"
+            entry |= {"kind": "quantised", "overflow_f16": int(((_oracle(tensor, "F16") & 0x7FFF) == 0x7C00).sum())}
+        else:
+            arrays, judged = {"P": tensor}, "P"
+            entry |= {"kind": "plain"}
+        paths = {what: f"{case}.expected/{number}.{_suffix(what, array.shape)}" for what, array in arrays.items()}
+        files |= {paths[what]: np.ascontiguousarray(array).tobytes() for what, array in arrays.items()}
+        entry |= {"shape": list(tensor.shape), "sha256": _sha256(files[paths[judged]]), "outputs": paths}
+        expect.append(entry)
+    return files, expect
+
+
+def _suffix(what: str, shape: tuple[int, ...]) -> str:
+    """Return the rest of the name that the adapter protocol gives an output."""
+    if what == "P":
+        return "P.bin"
+    return f"{what}.nk.{'u8' if what in 'qz' else 'f32'}.{'x'.join(map(str, shape))}.bin"
+
+
+def _quantised_outputs(tensor: QuantizedTensor) -> dict[str, Any]:
+    z = np.full(tensor.scales.shape, 8, np.uint8) if tensor.zero_points is None else tensor.zero_points
+    weights = _oracle(tensor, "F32").astype("<u4").reshape(tensor.shape)
+    return {"W": weights, "q": tensor.codes, "z": z, "s": tensor.scales.astype("<f4")}
+
+
+def _oracle(tensor: QuantizedTensor, dtype: str) -> Any:
+    """Return the bits of every weight, from the slow oracle and from nothing else; shape (rows, K)."""
+    k, groups = tensor.shape[-1], tensor.groups
+    z = tensor.zero_points
+    return np.array(
+        reference.dequantize(
+            tensor.codes.reshape(-1, k).tolist(),
+            None if z is None else z.reshape(-1, groups).tolist(),
+            scale_bits(tensor.scales).reshape(-1, groups).tolist(),
+            tensor.scale_dtype.name,
+            dtype,
+        )
+    )
+
+
+def _faulty(fault: faults.Fault, twin: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Yield the record and the bytes of each variant of a fault."""
+    variants = [(fault.id, fault.title, fault.refresh, fault.code)]
+    if fault.stale:
+        variants.append((f"{fault.id}-stale", f"{fault.title}; no digest refreshed", False, "E_DIGEST"))
+    for case, title, refresh, code in variants:
+        editor = Editor(twin)
+        fault.edit(editor)
+        if refresh:
+            editor.refresh()
+        data = bytes(editor.data)
+        edits = [{"offset": at, "old": old.hex(), "new": new.hex()} for at, old, new in editor.edits]
+        record = {
+            "case_id": case,
+            "title": title,
+            "outcome": "reject",
+            "recipe": "reject",
+            "seed": "",
+            "twin": fault.twin,
+            "mutation": {"what": fault.title, "edits": edits, "refreshed": refresh},
+            "codes": [code],
+            "refs": fault.refs,
+        }
+        yield record, data

@@ -1,0 +1,267 @@
+"""Faults of the section table and of the sections' bytes: the second part of stage P."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from awq_conformance.making.editor import Editor
+from awq_conformance.making.faults.fault import (
+    SMALL,
+    Fault,
+    add,
+    add32,
+    body,
+    both,
+    end_of,
+    entry_of,
+    flip,
+    header,
+    in_header,
+    in_section,
+    section,
+    start_of,
+)
+from awqformat.schema import SectionType
+
+META, STRINGS, INDEX, DIGEST, DATA = (
+    SectionType.META,
+    SectionType.STRINGS,
+    SectionType.INDEX,
+    SectionType.DIGEST,
+    SectionType.DATA,
+)
+_ALL: Final = (META, STRINGS, INDEX, DIGEST, DATA)
+_PRIVATE: Final = "container/private-section"
+
+
+def _exchange_entries(e: Editor) -> None:
+    first, second = e.section(STRINGS)[1], e.section(INDEX)[1]
+    a, b = bytes(e.data[first : first + 64]), bytes(e.data[second : second + 64])
+    e.put(first, b)
+    e.put(second, a)
+
+
+def _exchange_bodies(e: Editor) -> None:
+    """Put INDEX before STRINGS in the file and say so in their entries."""
+    strings, index, digest = e.offset(STRINGS), e.offset(INDEX), e.offset(DIGEST)
+    e.put(strings, bytes(e.data[index:digest] + e.data[strings:index]))
+    e.set(e.section(INDEX), "offset", strings)
+    e.set(e.section(STRINGS), "offset", strings + digest - index)
+
+
+def _hole(e: Editor) -> None:
+    """Put 64 zero bytes before INDEX and correct every offset behind them."""
+    e.splice(e.offset(INDEX), 0, bytes(64))
+    for kind in (INDEX, DIGEST, DATA):
+        add(section(kind), "offset", 64)(e)
+    add(header(), "file_size", 64)(e)
+    for i in range(e.get(e.header(), "tensor_count")):
+        e.set(e.record(i), "data_off", e.get(e.record(i), "data_off") + 64)
+    e.moved = True
+
+
+_TABLE: Final = (
+    Fault(
+        "container/types-descending",
+        "the entries of STRINGS and INDEX are exchanged",
+        "E_SECTION",
+        _exchange_entries,
+        stale=True,
+    ),
+    Fault("container/type-twice", "two entries of type STRINGS", "E_SECTION", in_section(INDEX, "type", STRINGS)),
+    *(
+        Fault(
+            f"container/{kind.name.lower()}-not-critical",
+            f"{kind.name} is not marked critical",
+            "E_SECTION",
+            in_section(kind, "flags", 0),
+        )
+        for kind in (STRINGS, INDEX, DIGEST, DATA)
+    ),
+    *(
+        Fault(
+            f"container/{kind.name.lower()}-missing",
+            f"{kind.name} has been given an unknown type",
+            "E_SECTION",
+            both(in_section(kind, "flags", 0), in_section(kind, "type", kind + 1)),
+        )
+        for kind in (STRINGS, INDEX, DIGEST, DATA)
+    ),
+    Fault("container/meta-critical", "META is marked critical", "E_SECTION", in_section(META, "flags", 1)),
+    *(
+        Fault(
+            f"container/{kind.name.lower()}-plain",
+            f"{kind.name} in a file that is not encrypted",
+            "E_SECTION",
+            body(kind, bytes(128), critical=True),
+        )
+        for kind in (SectionType.CRYPT, SectionType.TAGS)
+    ),
+    *(
+        Fault(
+            f"container/unknown-critical-{number:x}",
+            f"a critical section of unknown type {number:#x}",
+            "E_FEATURE",
+            body(number, b"?", critical=True),
+        )
+        for number in (0x11, 0x80000001)
+    ),
+    *(
+        Fault(
+            f"container/flag-bit-{bit}",
+            f"undefined flag bit {bit} of INDEX",
+            "E_RESERVED",
+            in_section(INDEX, "flags", 1 | 1 << bit),
+            stale=bit == 1,
+        )
+        for bit in (1, 31)
+    ),
+    Fault(
+        "container/flag-bit-private",
+        "undefined flag bit 3 of a private section",
+        "E_RESERVED",
+        in_section(0x80000001, "flags", 8),
+        twin=_PRIVATE,
+    ),
+    *(
+        Fault(
+            f"container/{kind.name.lower()}-reserved",
+            f"the reserved field of {kind.name}'s entry is not zero",
+            "E_RESERVED",
+            in_section(kind, "reserved", 1 << 63),
+            stale=kind == META,
+        )
+        for kind in (META, DATA)
+    ),
+    Fault("container/data-digest", "DATA's digest field is not zero", "E_RESERVED", flip(entry_of(DATA, 63))),
+)
+
+_PLACES: Final = (
+    *(
+        Fault(
+            f"container/{kind.name.lower()}-offset{change:+}",
+            f"{kind.name} is said to start {change:+} bytes away",
+            "E_LAYOUT",
+            add(section(kind), "offset", change),
+            stale=kind == STRINGS,
+        )
+        for kind in _ALL
+        for change in (-64, 64)
+    ),
+    Fault(
+        "container/strings-in-header",
+        "STRINGS is said to start at byte 0",
+        "E_LAYOUT",
+        in_section(STRINGS, "offset", 0),
+    ),
+    Fault(
+        "container/index-in-strings",
+        "INDEX is said to start where STRINGS does",
+        "E_LAYOUT",
+        lambda e: e.set(e.section(INDEX), "offset", e.offset(STRINGS)),
+    ),
+    Fault(
+        "container/index-unaligned",
+        "INDEX is said to start one byte later",
+        "E_LAYOUT",
+        add(section(INDEX), "offset", 1),
+    ),
+    Fault(
+        "container/sections-exchanged",
+        "INDEX lies before STRINGS, as their entries say",
+        "E_LAYOUT",
+        _exchange_bodies,
+    ),
+    Fault("container/hole", "64 zero bytes between STRINGS and INDEX", "E_LAYOUT", _hole),
+    *(
+        Fault(
+            f"container/index-size-{name}",
+            f"the size of INDEX is {size:#x}",
+            "E_BOUNDS",
+            in_section(INDEX, "size", size),
+        )
+        for name, size in {"far": 2**48, "half": 2**63, "wrap": 2**64 - 64}.items()
+    ),
+    Fault("container/data-too-long", "DATA ends 64 bytes past the file", "E_BOUNDS", add(section(DATA), "size", 64)),
+    Fault(
+        "container/data-too-short",
+        "DATA ends 64 bytes before the file",
+        "E_TRAILING",
+        add(section(DATA), "size", -64),
+        stale=True,
+    ),
+    *(
+        Fault(
+            f"container/tensor-count{change:+}",
+            f"tensor_count {change:+} against INDEX",
+            "E_COUNT",
+            add32(header(), "tensor_count", change),
+            stale=change == 1,
+        )
+        for change in (-1, 1)
+    ),
+    Fault(
+        "container/tensor-count-max",
+        "tensor_count 2^32 - 1 in a file of 2 KiB",
+        "E_COUNT",
+        in_header("tensor_count", 2**32 - 1),
+        refs=("https://github.com/ollama/ollama/issues/17042",),
+    ),
+    Fault("container/meta-empty", "META of 0 bytes", "E_LIMIT", body(META, b"")),
+)
+
+_BYTES: Final = (
+    *(
+        Fault(
+            f"container/{kind.name.lower()}-digest",
+            f"one bit of {kind.name}'s digest is wrong",
+            "E_DIGEST",
+            flip(entry_of(kind, 32)),
+        )
+        for kind in (META, STRINGS, INDEX, DIGEST)
+    ),
+    *(
+        Fault(
+            f"container/{kind.name.lower()}-byte",
+            f"one bit of the last byte of {kind.name} is wrong",
+            "E_DIGEST",
+            flip(end_of(kind, -1)),
+            refresh=False,
+        )
+        for kind in (META, STRINGS, INDEX, DIGEST)
+    ),
+    Fault(
+        "container/private-byte",
+        "one bit of a private section is wrong",
+        "E_DIGEST",
+        flip(start_of(0x80000001)),
+        twin=_PRIVATE,
+        refresh=False,
+    ),
+    *(
+        Fault(
+            f"container/padding-{name}",
+            f"the first byte of the padding after {name.upper()} is not zero",
+            "E_PADDING",
+            flip(end_of(kind)),
+            twin=twin,
+            refresh=False,
+        )
+        for name, kind, twin in (
+            ("meta", META, SMALL),
+            ("strings", STRINGS, SMALL),
+            ("digest", DIGEST, "model/smallest"),
+            ("private", 0x80000001, _PRIVATE),
+        )
+    ),
+    Fault(
+        "container/padding-align",
+        "the last byte before DATA, in the padding to 4096, is not zero",
+        "E_PADDING",
+        flip(start_of(DATA, -1), 7),
+        twin="container/align-4096",
+        refresh=False,
+    ),
+)
+
+CASES: Final = (*_TABLE, *_PLACES, *_BYTES)

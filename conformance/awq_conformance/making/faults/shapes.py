@@ -1,0 +1,172 @@
+"""Faults of dimensions, groups, extents and their tiling: the arithmetic of stage I."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from awq_conformance.making.editor import Body, Editor
+from awq_conformance.making.faults.fault import (
+    BIAS,
+    NORM,
+    WEIGHT,
+    Edit,
+    Fault,
+    add,
+    body,
+    both,
+    in_record,
+    record,
+)
+from awqformat.schema import SectionType
+
+_DIGEST, _DATA = SectionType.DIGEST, SectionType.DATA
+_EMPTY: Final = "container/empty"
+_LITERT: Final = ("https://github.com/google-ai-edge/LiteRT/issues/9255",)
+_MINUS_ONE: Final = ("https://github.com/casper-hansen/AutoAWQ/issues/578",)
+
+
+def _norm_dims(*dims: int) -> Edit:
+    """Give the norm tensor, F32 in an extent of 128 bytes, other dimensions."""
+    return both(in_record(NORM, "ndim", len(dims)), *(in_record(NORM, "dims", dim, i) for i, dim in enumerate(dims)))
+
+
+def _vanish(e: Editor) -> None:
+    """Make the norm tensor's product wrap to 0, and make every size agree with a tensor of 0 elements."""
+    info = e.infos()[NORM]
+    both(_norm_dims(2**31, 2**31, 4), in_record(NORM, "extent_size", 0))(e)
+
+    def change(bodies: dict[int, Body]) -> None:
+        digest, data = bodies[_DIGEST].data, bodies[_DATA].data
+        bodies[_DIGEST].data = digest[: 32 * NORM] + digest[32 * NORM + 32 :]
+        bodies[_DATA].data = data[: len(data) - info.size]
+
+    e.rebuild(change)
+
+
+def _rows(change: int) -> Edit:
+    """Add a row to DIGEST, or take one away."""
+
+    def edit(bodies: dict[int, Body]) -> None:
+        bodies[_DIGEST].data = (bodies[_DIGEST].data + bytes(32))[: len(bodies[_DIGEST].data) + 32 * change]
+
+    return lambda e: e.rebuild(edit)
+
+
+def _exchange_extents(e: Editor) -> None:
+    first, second = e.get(e.record(WEIGHT), "data_off"), e.get(e.record(BIAS), "data_off")
+    e.set(e.record(WEIGHT), "data_off", second)
+    e.set(e.record(BIAS), "data_off", first)
+
+
+_SHAPES: Final = (
+    Fault("container/elements-over-limit", "2^40 + 2^20 elements", "E_OVERFLOW", _norm_dims(2**20, 2**20 + 1)),
+    Fault(
+        "container/elements-wrap-to-size",
+        "2^64 + 32 elements of 4 bytes, in an extent of 128 bytes",
+        "E_OVERFLOW",
+        _norm_dims(271968, 37171, 1824726041),
+    ),
+    Fault(
+        "container/elements-wrap-to-zero",
+        "2^64 elements, and every size made to agree with none",
+        "E_OVERFLOW",
+        _vanish,
+        refs=_LITERT,
+    ),
+    Fault(
+        "container/elements-quantised",
+        "N and K are each legal, their product is not",
+        "E_OVERFLOW",
+        both(in_record(WEIGHT, "dims", 2**31, 0), in_record(WEIGHT, "dims", 2**31, 1)),
+    ),
+    Fault("container/out-features-max", "N = 2^32 - 1", "E_SIZE", in_record(WEIGHT, "dims", 2**32 - 1, 0)),
+    Fault("container/in-features-huge", "K = 2^31", "E_SIZE", in_record(WEIGHT, "dims", 2**31, 1)),
+    *(
+        Fault(f"container/in-features-{name}", f"K = {k}", "E_GROUP", in_record(WEIGHT, "dims", k, 1))
+        for name, k in {"max": 2**32 - 1, "even": 60, "odd": 65}.items()
+    ),
+    *(
+        Fault(
+            f"container/group-size-{name}",
+            f"group_size {size} where K is 64",
+            "E_GROUP",
+            in_record(WEIGHT, "group_size", size),
+            stale=size == 128,
+            refs=_MINUS_ONE if name == "minus-one" else (),
+        )
+        for name, size in {"0": 0, "1": 1, "7": 7, "12": 12, "24": 24, "128": 128, "minus-one": 2**32 - 1}.items()
+    ),
+    Fault(
+        "container/group-size-other",
+        "group_size 32 where the scales are for 16",
+        "E_SIZE",
+        in_record(WEIGHT, "group_size", 32),
+    ),
+    *(
+        Fault(f"container/extent-size-{name}", f"extent_size {size}", "E_SIZE", in_record(WEIGHT, "extent_size", size))
+        for name, size in {"zero": 0, "one": 1, "max": 2**64 - 1}.items()
+    ),
+    *(
+        Fault(
+            f"container/extent-size{change:+}",
+            f"extent_size {change:+}",
+            "E_SIZE",
+            add(record(WEIGHT), "extent_size", change),
+        )
+        for change in (-64, 64)
+    ),
+)
+
+_TILING: Final = (
+    Fault(
+        "container/extent-before-data",
+        "an extent starts 64 bytes before DATA",
+        "E_LAYOUT",
+        lambda e: e.set(e.record(WEIGHT), "data_off", e.offset(_DATA) - 64),
+        stale=True,
+    ),
+    Fault(
+        "container/extent-past-end",
+        "an extent starts where the file ends",
+        "E_LAYOUT",
+        lambda e: e.set(e.record(WEIGHT), "data_off", len(e.data)),
+    ),
+    Fault(
+        "container/extent-far", "an extent starts at 2^64 - 64", "E_LAYOUT", in_record(WEIGHT, "data_off", 2**64 - 64)
+    ),
+    Fault(
+        "container/extent-shared",
+        "two tensors share one extent",
+        "E_LAYOUT",
+        lambda e: e.set(e.record(BIAS), "data_off", e.get(e.record(WEIGHT), "data_off")),
+    ),
+    *(
+        Fault(
+            f"container/extent-{name}",
+            f"an extent starts {change:+} bytes from the end of the one before",
+            "E_LAYOUT",
+            add(record(i), "data_off", change),
+        )
+        for name, i, change in (("misaligned", BIAS, 32), ("overlap", BIAS, -64), ("hole", NORM, 64))
+    ),
+    Fault("container/extents-exchanged", "two extents of different size are exchanged", "E_LAYOUT", _exchange_extents),
+    Fault("container/digest-row-added", "one row of DIGEST too many", "E_SIZE", _rows(1)),
+    Fault("container/digest-row-missing", "one row of DIGEST too few", "E_SIZE", _rows(-1)),
+    Fault(
+        "container/empty-with-strings",
+        "no tensors, but a byte in STRINGS",
+        "E_NAME",
+        body(SectionType.STRINGS, b"x", critical=True),
+        twin=_EMPTY,
+    ),
+    Fault(
+        "container/empty-with-data",
+        "no tensors, but 64 bytes of DATA",
+        "E_LAYOUT",
+        body(_DATA, bytes(64), critical=True),
+        twin=_EMPTY,
+        refs=("https://github.com/huggingface/safetensors/issues/466",),
+    ),
+)
+
+CASES: Final = (*_SHAPES, *_TILING)

@@ -1,0 +1,130 @@
+"""What people see: progress while it runs, then only news, failures first, then one verdict."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from awq_conformance import report
+from awq_conformance.protocol import RunnerExit
+from awq_conformance.verdict import MEANING, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from awq_conformance.judge import CaseResult
+    from awq_conformance.run import Certification
+
+_SHOWN: Final = 20  # failures told in full; the report has them all
+_TAIL_LINES: Final = 8
+_BAD: Final = "bold red"
+_GOOD: Final = "bold green"
+
+
+class Screen(Console):
+    """Standard output; when its reader leaves, the verdict still comes as the exit status."""
+
+    def on_broken_pipe(self) -> None:
+        """Print into nothing from here on."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Watch:
+    """A progress bar on a terminal, silence elsewhere."""
+
+    def __init__(self, console: Console, profile: str) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task(f"{profile}: probes", total=None)
+        self._profile = profile
+        self._failed = 0
+
+    def __enter__(self) -> Watch:
+        """Start drawing."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the bar."""
+        self._progress.stop()
+
+    def __call__(self, news: CaseResult | int) -> None:
+        """Take the number of cases, or one more result."""
+        if isinstance(news, int):
+            self._progress.update(self._task, total=news, description=self._profile)
+            return
+        self._failed += news.finding.failed
+        suffix = f" ({self._failed} failed)" if self._failed else ""
+        self._progress.update(self._task, advance=1, description=f"{self._profile}{suffix}")
+
+
+def tell(console: Console, run: Certification, written: list[Path]) -> None:
+    """Print the outcome of a run."""
+    own = [result for result in run.failures if result.verdict is not Verdict.TWIN_FAILED]
+    orphaned = len(run.failures) - len(own)
+    for result in own[:_SHOWN]:
+        _tell_failure(console, result)
+    if len(own) > _SHOWN:
+        _line(console, (f"... and {len(own) - _SHOWN} more failures", _BAD), (" (all of them: --report DIR)", ""))
+    if orphaned:
+        _line(console, (f"{Verdict.TWIN_FAILED.value} {orphaned}", _BAD), (f" {MEANING[Verdict.TWIN_FAILED]}", ""))
+    if run.inconclusive:
+        _line(console, ("INCONCLUSIVE ", _BAD), (run.inconclusive, ""))
+        _tell_tail(console, run.tail)
+    else:
+        _tell_verdict(console, run)
+    for path in written:
+        _line(console, ("wrote ", "dim"), (str(path), ""))
+
+
+def _tell_failure(console: Console, result: CaseResult) -> None:
+    case, finding = result.case, result.finding
+    _line(console, (finding.verdict.value, _BAD), (f" {case.id}", "bold"), (f"  {finding.op}", "dim"))
+    names = {tensor.number: tensor.name for tensor in case.expect}
+    place = "" if finding.tensor is None else f"tensor {finding.tensor} {names.get(finding.tensor, '')}: {finding.what}"
+    gap = " " if place and not finding.detail.startswith("[") else ""
+    _line(console, (f"  {place}{gap}{finding.detail}", ""))
+    level = "" if case.level == "MUST" else f" ({case.level}: does not decide)"
+    _line(console, (f"  {case.title}{level}", "dim"), (f"  {' '.join(case.req)}", "dim"))
+    if finding.op in result.calls and finding.verdict in (Verdict.CRASH, Verdict.TIMEOUT, Verdict.OVER_REJECT):
+        _tell_tail(console, result.calls[finding.op].tail)
+
+
+def _tell_verdict(console: Console, run: Certification) -> None:
+    footing, request = run.footing, run.request
+    conformant = run.exit is RunnerExit.CONFORMANT
+    verdict = "CONFORMANT" if conformant else "NOT CONFORMANT"
+    scope = " on the selected cases" if request.globs else ""
+    dtype = f", output {footing.terms.dtype}" if footing else ""
+    _line(
+        console,
+        (f"{request.profile}: {verdict}", _GOOD if conformant else _BAD),
+        (f"{scope} at grade {report.GRADE}{dtype}", ""),
+    )
+    for level, count in report.counts(run).items():
+        if any(count.values()):
+            told = ", ".join(f"{number} {name}" for name, number in count.items() if number or name == "passed")
+            _line(console, (f"  {level:6} {told}", ""))
+    matched, given = report.codes(run)
+    if given:
+        _line(console, (f"  error codes: {matched} of {given} match ({100 * matched / given:.0f} %)", ""))
+    corpus = request.corpus
+    _line(console, (f"  {corpus.suite} {corpus.version}, corpus {corpus.sha256}, seed {request.seed}", "dim"))
+
+
+def _tell_tail(console: Console, tail: bytes) -> None:
+    for line in tail.decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]:
+        _line(console, (f"  | {line[:500]}", "dim"))
+
+
+def _line(console: Console, *parts: tuple[str, str]) -> None:
+    # Adapters print and name what they like: nothing of it may steer the terminal.
+    line = Text()
+    for text, style in parts:
+        line.append("".join(char if char.isprintable() else "\ufffd" for char in text), style)
+    console.print(line, soft_wrap=True, highlight=False)
