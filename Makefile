@@ -18,7 +18,7 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml $(CORE)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	AWQFORMAT_CORE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 certify: setup
@@ -44,7 +44,7 @@ test-core: setup
 	$(BIN)/ctest --test-dir .build/core --output-on-failure
 
 test-real: setup
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[real]'
+	AWQFORMAT_CORE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[real]'
 	$(BIN)/python -m pytest -m real
 
 fixtures: setup

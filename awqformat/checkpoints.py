@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from awqformat.container.contents import Tensor
+from awqformat.container.source import Source
 from awqformat.errors import AwqError
 from awqformat.quantize import quantize
 from awqformat.schema import Dtype
@@ -27,13 +28,20 @@ class Checkpoint(Mapping[str, np.ndarray[Any, Any]]):
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
-        self._names: list[str] = sorted(handle.keys())
+        self._names: dict[str, None] = dict.fromkeys(sorted(handle.keys()))
 
     def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
         if name not in self._names:
             raise KeyError(name)
-        tensor: np.ndarray[Any, Any] = self._handle.get_tensor(name)
+        try:
+            tensor: np.ndarray[Any, Any] = self._handle.get_tensor(name)
+        except (AttributeError, SafetensorError):  # a dtype that safetensors does not give to numpy
+            got = self._handle.get_slice(name).get_dtype()
+            raise AwqError("E_ENUM", name, "dtype", expected="a dtype that numpy has", got=got) from None
         return tensor
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # without reading the tensor, as Mapping would
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -57,13 +65,14 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[Checkpoint]:
     Raises:
         AwqError: E_FILE if it cannot be opened, E_MAGIC if it is not a safetensors file.
     """
-    try:
-        handle = safe_open(os.fspath(path), framework="np")
-    except OSError as error:
-        reason = error.strerror or str(error).partition(":")[0]
-        raise AwqError("E_FILE", "file", "path", expected="a safetensors file", got=reason) from None
-    except SafetensorError as error:
-        raise AwqError("E_MAGIC", "file", "content", expected="a safetensors file", got=str(error)) from None
+    with Source(path, "pread") as source:  # refuses all but regular files, and does not block on a FIFO
+        try:
+            handle = safe_open(os.fspath(path), framework="np")
+        except OSError as error:
+            raise AwqError("E_FILE", "file", "path", expected="a safetensors file", got=error) from None
+        except SafetensorError as error:
+            got = f"{os.fsdecode(source.path)}: {error}"
+            raise AwqError("E_MAGIC", "file", "content", expected="a safetensors file", got=got) from None
     with handle:
         yield Checkpoint(handle)
 
@@ -75,7 +84,7 @@ def linear_layers(checkpoint: Checkpoint, exclude: Sequence[str] = NOT_LINEAR) -
         for name in checkpoint
         if len(checkpoint.shape(name)) == 2
         and checkpoint.is_float(name)
-        and not any(fnmatchcase(name.lower(), pattern) for pattern in exclude)
+        and not any(fnmatchcase(name.lower(), pattern.lower()) for pattern in exclude)
     ]
 
 
@@ -94,7 +103,7 @@ def quantize_checkpoint(
         checkpoint: the model.
         group_size: codes per scale, a multiple of 8; -1 means one group per row.
         symmetric, scale_dtype: as in :func:`awqformat.quantize`.
-        exclude: patterns of names, in lower case, that are never quantised.
+        exclude: patterns of names that are never quantised; case does not matter.
         progress: called with each tensor's name when it is done.
 
     Returns:

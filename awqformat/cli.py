@@ -138,10 +138,19 @@ def _kind(t: TensorInfo) -> str:
     return f"U4 {shape} G={t.group_size} {t.scale_dtype.name} {zeros}"
 
 
+def _legal_group_size(_context: click.Context, _parameter: click.Parameter, value: int) -> int:
+    if value != -1 and (value < 8 or value % 8):
+        raise click.BadParameter("a multiple of 8, or -1")
+    return value
+
+
 @main.command()
 @click.argument("source")
 @click.argument("target")
-@click.option("--group-size", "-g", default=128, show_default=True, help="Codes per scale; -1: one group per row.")
+@click.option(
+    "--group-size", "-g", default=128, show_default=True, callback=_legal_group_size,
+    help="Codes per scale; -1: one group per row.",
+)  # fmt: skip
 @click.option("--symmetric", is_flag=True, help="Store no zero points.")
 @click.option(
     "--scale-dtype", type=click.Choice([d.name for d in dtypes.SCALES], case_sensitive=False), default=Dtype.F16.name,

@@ -20,7 +20,8 @@ class Comparison:
     Attributes:
         name: the tensor's name.
         quantized: whether the file stores it quantised.
-        cosine: cosine similarity of the flattened values; 1 if both are zero, NaN if a value is not finite.
+        cosine: cosine similarity of the flattened values; 1 if both are zero, NaN if a value is not finite or its
+            square overflows float64.
         mse: mean squared error; NaN if a value is not finite.
         problem: why there are no figures ("missing", "shape ..."), or None.
     """
@@ -64,7 +65,7 @@ def distance(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> tuple[float, f
     for start in range(0, flat_a.size, _BLOCK):
         x = flat_a[start : start + _BLOCK].astype(np.float64)
         y = flat_b[start : start + _BLOCK].astype(np.float64)
-        with np.errstate(invalid="ignore"):  # Inf - Inf: the NaN is the answer
+        with np.errstate(invalid="ignore", over="ignore"):  # Inf - Inf: the NaN is the answer
             difference = x - y
             dot += float(x @ y)
             squares_a, squares_b = squares_a + float(x @ x), squares_b + float(y @ y)

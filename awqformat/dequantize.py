@@ -26,7 +26,7 @@ def dequantize(
     Args:
         tensor: the quantised weight.
         dtype: float32, float16 or ml_dtypes.bfloat16.
-        out: a C-contiguous array of that dtype and shape to write into, instead of a new one.
+        out: a writable C-contiguous array of that dtype and shape to write into, instead of a new one.
 
     Raises:
         AwqError: E_ENUM for another dtype, E_DIMS for an ``out`` that does not fit.
@@ -36,10 +36,10 @@ def dequantize(
         raise AwqError("E_ENUM", "tensor", "dtype", expected="F32, F16 or BF16", got=target)
     if out is None:
         out = np.empty(tensor.shape, target)
-    elif out.shape != tensor.shape or out.dtype != target or not out.flags.c_contiguous:
-        raise AwqError(
-            "E_DIMS", "out", "array", expected=f"C-contiguous {target} {tensor.shape}", got=f"{out.dtype} {out.shape}"
-        )
+    elif out.shape != tensor.shape or out.dtype != target or not out.flags.carray:
+        got = f"{out.dtype} {out.shape}, strides {out.strides}, writable {out.flags.writeable}"
+        expected = f"writable, C-contiguous {target} {tensor.shape}"
+        raise AwqError("E_DIMS", "out", "array", expected=expected, got=got)
     k, groups = tensor.shape[-1], tensor.groups
     weights = out.reshape(-1, groups, tensor.group_size)
     codes = tensor.packed_codes.reshape(-1, k // 2)

@@ -68,7 +68,7 @@ class AwqError(Exception):
         self.offset = offset
         self.expected = expected
         self.got = got
-        super().__init__(code, where, field, offset, expected, got)
+        super().__init__(code, where, field)  # with __dict__, all that copying and pickling need
 
     def __str__(self) -> str:
         """Return one line: code, place, byte offset, expected, got."""

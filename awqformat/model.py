@@ -51,12 +51,14 @@ class QuantizedTensor:
         """
         q = _nibbles(codes, "codes")
         z = None if zero_points is None else _nibbles(zero_points, "zero_points")
-        if z is not None and z.shape != scales.shape:
-            raise AwqError("E_DIMS", "zero_points", "shape", expected=scales.shape, got=z.shape)
-        if q.ndim and q.shape[-1] % 2:
+        if q.ndim < 2 or 0 in q.shape:
+            raise AwqError("E_DIMS", "codes", "shape", expected="(.., N, K), none of them 0", got=q.shape)
+        if q.shape[-1] % 8:
             raise AwqError("E_GROUP", "codes", "in_features", expected="a multiple of 8", got=q.shape[-1])
+        if z is not None and (z.shape != scales.shape or not z.ndim):
+            raise AwqError("E_DIMS", "zero_points", "shape", expected=scales.shape, got=z.shape)
         tensor = cls(
-            pack_nibbles(q) if q.ndim else q,
+            pack_nibbles(q),
             np.ascontiguousarray(scales),
             None if z is None else pack_nibbles(z),
         )
@@ -109,11 +111,14 @@ class QuantizedTensor:
         """Refuse what the format cannot hold.
 
         Raises:
-            AwqError: E_DIMS, E_GROUP, E_RECORD or E_VALUE, with the first offending value.
+            AwqError: E_DIMS, E_GROUP, E_RECORD, E_PADDING or E_VALUE, with the first offending value.
         """
+        if self.packed_codes.ndim < 2 or 0 in self.packed_codes.shape:
+            raise AwqError("E_DIMS", "codes", "packed shape", expected="(.., N, K // 2), none of them 0",
+                           got=self.packed_codes.shape)  # fmt: skip
+        if self.packed_codes.dtype != np.uint8:
+            raise AwqError("E_RECORD", "codes", "packed dtype", expected="uint8", got=self.packed_codes.dtype)
         *lead, k = self.shape
-        if not lead or 0 in self.shape:
-            raise AwqError("E_DIMS", "codes", "shape", expected="(.., N, K), none of them 0", got=self.shape)
         if self.scales.dtype not in [dtypes.NUMPY[dtype] for dtype in dtypes.SCALES]:
             raise AwqError("E_RECORD", "scales", "dtype", expected="F16, BF16 or F32", got=self.scales.dtype)
         if self.scales.ndim != len(lead) + 1 or list(self.scales.shape[:-1]) != lead:
@@ -124,8 +129,15 @@ class QuantizedTensor:
                 "E_GROUP", "scales", "group_size", expected="K and group_size multiples of 8", got=f"{k} / {groups}"
             )
         z = self.packed_zero_points
-        if z is not None and (z.dtype != np.uint8 or z.shape != (*lead, (groups + 1) // 2)):
-            raise AwqError("E_DIMS", "zero_points", "shape", expected=(*lead, (groups + 1) // 2), got=z.shape)
+        if z is not None:
+            if z.dtype != np.uint8:
+                raise AwqError("E_RECORD", "zero_points", "packed dtype", expected="uint8", got=z.dtype)
+            if z.shape != (*lead, (groups + 1) // 2):
+                raise AwqError(
+                    "E_DIMS", "zero_points", "packed shape", expected=(*lead, (groups + 1) // 2), got=z.shape
+                )
+            if groups % 2 and (z[..., -1] >> 4).any():
+                raise AwqError("E_PADDING", "zero_points", "odd zero point", expected=0, got=(z[..., -1] >> 4).max())
         bad = np.flatnonzero(dtypes.scale_bits(self.scales) >= dtypes.INFINITY_BITS[self.scale_dtype])
         if bad.size:
             at = tuple(int(i) for i in np.unravel_index(bad[0], self.scales.shape))

@@ -22,7 +22,8 @@ def quantize(
     """Quantise to 4 bits with one scale, and unless symmetric one zero point, per group along in_features.
 
     Scales are rounded up to ``scale_dtype``, so that 15 steps (7 when symmetric, on either side of zero)
-    always span the group; then every weight w and its dequantised value W obey |w - W| <= s / 2.
+    always span the group; then every weight w and its dequantised value W obey |w - W| <= s / 2. This is exact for
+    weights of up to 32 bits; for float64 it holds but for the rounding of float64 arithmetic itself.
 
     Args:
         weights: finite floats, shape (.., N, K).
@@ -71,10 +72,13 @@ def _quantize(
         low = np.zeros(len(w))
     else:
         low = np.minimum(w.min(axis=1), 0)  # zero is always representable, as padding and pruning need
-        steps = np.maximum(w.max(axis=1), 0) / 15 - low / 15
+        steps = np.abs(np.maximum(w.max(axis=1), 0) / 15 - low / 15)  # abs: -0 is not a legal scale
     scales = _round_up(steps, scale_dtype)
     s = scales.astype(np.float64)
     divisor = np.where(s == 0, 1, s)  # a group of zeros has scale 0: any code is exact
+    reach = np.rint(np.abs(w).max(axis=1) / divisor) * s
+    if (reach > np.finfo(np.float32).max).any():
+        raise AwqError("E_VALUE", "weights", "value", expected="products within float32", got=f"{reach.max():.9g}")
     z = np.full(len(w), SYMMETRIC_ZERO) if symmetric else np.clip(np.rint(-low / divisor), 0, 15)
     q = np.clip(np.rint(w / divisor[:, None]) + z[:, None], 0, 15)
     return q.astype(np.uint8), z.astype(np.uint8), scales

@@ -6,6 +6,7 @@ python tools/generate.py --check    exits 1 and names the stale ones
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -85,8 +86,59 @@ def _c_struct(name: str, fields: list[Field], size: int) -> Iterator[str]:
         yield f'static_assert(offsetof(awq_{name}, {field.name}) == {field.offset}, "awq_{name}.{field.name}");'
 
 
+def spec_tables() -> str:
+    """Return the container chapter with every table between its markers made from the schema."""
+    text = (ROOT / CHAPTER).read_text(encoding="utf-8")
+    for name, lines in _tables().items():
+        text, found = re.subn(
+            rf"(<!-- generated:{name} -->\n).*?(<!-- end -->)",
+            lambda match, lines=lines: match[1] + "".join(f"{line}\n" for line in lines) + match[2],  # type: ignore[misc]
+            text,
+            flags=re.DOTALL,
+        )
+        if found != 1:
+            raise SystemExit(f"{CHAPTER}: expected one place for the table {name}, found {found}")
+    return text
+
+
+def _tables() -> dict[str, list[str]]:
+    tables = {name: _fields_table(walk(structure)) for name, structure in schema.STRUCTURES.items()}
+    return tables | {
+        "features": _table("bit | feature", [f"{bit.value.bit_length() - 1} | {bit.name}" for bit in schema.Feature]),
+        "sections": _table("type | name", [f"{kind.value:#x} | {kind.name}" for kind in schema.SectionType]),
+        "layouts": _table("layout | name", [f"{layout.value} | `{layout.name.lower()}`" for layout in schema.Layout]),
+        "dtypes": _table("code | name | bits", [f"{d.value} | {d.name} | {d.bits or '-'}" for d in schema.Dtype]),
+        "limits": _table(
+            "limit | value", [f"{name} | {_power(limit)}" for name, limit in schema.Limit.__members__.items()]
+        ),
+        "errors": _table("code | what triggers it", [f"`{code}` | {meaning}" for code, meaning in CODES.items()]),
+    }
+
+
+def _fields_table(fields: list[Field]) -> list[str]:
+    rows = []
+    for field in fields:
+        kind = f"u{8 * field.width}" if field.count is None else f"u{8 * field.width}[{field.count}]"
+        rows.append(f"{field.offset} | {kind} | `{field.name}` | {field.doc}")
+    return _table("offset | type | field | meaning", rows)
+
+
+def _table(head: str, rows: list[str]) -> list[str]:
+    return [f"| {head} |", "|" + "---|" * (head.count("|") + 1), *(f"| {row} |" for row in rows)]
+
+
+def _power(value: int) -> str:
+    """Write large powers of two as such."""
+    if value >= 2**20 and value & (value - 1) == 0:
+        return f"2^{value.bit_length() - 1} = {value}"
+    return str(int(value))
+
+
+CHAPTER = "spec/container.md"
+
 DERIVED: dict[str, Callable[[], str]] = {
     "tools/loader/include/awq/format.h": c_header,
+    CHAPTER: spec_tables,
 }
 """Every derived file, by its path in the repository, and the function that makes its text."""
 

@@ -68,7 +68,8 @@ class _Rules:
 
 
 def _pick(value: Any, i: int) -> str:
-    return str(value[i] if isinstance(value, np.ndarray) and value.ndim else value)
+    picked = value[i] if isinstance(value, np.ndarray) and value.ndim else value
+    return str(picked.tolist() if isinstance(picked, np.ndarray) else picked)
 
 
 def check_records(records: Records, strings: bytes | memoryview, alignment: int, index_at: int | None) -> None:
@@ -180,8 +181,12 @@ def _up(value: Any, alignment: int) -> U64:
     return result
 
 
-def check_tiling(records: Records, names: list[str], strings_size: int, data_at: int, data_end: int) -> None:
+def check_tiling(
+    records: Records, names: list[str], strings_size: int, data_at: int, data_end: int, index_at: int
+) -> None:
     """Run the rules that look at all records together: strings end, tiling of DATA by extents.
+
+    ``index_at`` is where INDEX starts in the file.
 
     Raises:
         AwqError: E_NAME or E_LAYOUT.
@@ -195,7 +200,8 @@ def check_tiling(records: Records, names: list[str], strings_size: int, data_at:
     wrong = np.flatnonzero(records["data_off"][order] != places[:-1])
     if wrong.size:
         i = int(order[wrong[0]])
-        raise AwqError("E_LAYOUT", names[i], "data_off", expected=places[wrong[0]], got=records["data_off"][i])
+        raise AwqError("E_LAYOUT", names[i], "data_off", offset=index_at + UNIT * i + _AT["data_off"],
+                       expected=places[wrong[0]], got=records["data_off"][i])  # fmt: skip
     if places[-1] != data_end:
         raise AwqError("E_LAYOUT", "DATA", "size", expected=places[-1], got=data_end)
 

@@ -17,7 +17,8 @@ def encode(entries: Mapping[str, str]) -> bytes:
     """
     for key, value in entries.items():
         if not isinstance(key, str) or not isinstance(value, str):
-            raise AwqError("E_META", "META", "entry", expected="strings", got=repr((key, value)))
+            raise AwqError("E_META", "META", "entry", expected="str: str",
+                           got=f"{type(key).__name__}: {type(value).__name__}")  # fmt: skip
     try:
         ordered = dict(sorted(entries.items(), key=lambda entry: entry[0].encode("utf-16-be")))
         return json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode()
@@ -36,7 +37,7 @@ def decode(text: bytes, offset: int) -> dict[str, str]:
         entries: Any = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
         canonical = encode(entries) if isinstance(entries, dict) and entries else None
     except (ValueError, RecursionError, AwqError) as error:
-        fault.got = str(error)
+        fault.got = error.got if isinstance(error, AwqError) else error
         raise fault from None
     if canonical is None:
         fault.got = "no entries" if entries == {} else type(entries).__name__

@@ -260,9 +260,11 @@ def _check_limits(preamble: Preamble) -> None:
 def _check_bytes(source: Source, preamble: Preamble) -> None:
     """P3: the digest of each section but DATA, then the padding after it."""
     for section, following in pairwise(preamble.physical()):
-        digest = hashlib.sha256(source.read(section.offset, section.size)).digest()
-        if digest != section.digest:
-            raise section.fault("E_DIGEST", "digest", expected=digest.hex(), got=section.digest.hex())
+        digest = hashlib.sha256()
+        for part in source.parts(section.offset, section.size):
+            digest.update(part)
+        if digest.digest() != section.digest:
+            raise section.fault("E_DIGEST", "digest", expected=digest.hexdigest(), got=section.digest.hex())
         padding = bytes(source.read(section.end, following.offset - section.end))
         stripped = padding.lstrip(b"\0")
         if stripped:

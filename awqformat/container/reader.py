@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ from awqformat.model import QuantizedTensor
 from awqformat.schema import Dtype, Feature, SectionType
 
 Verify = Literal["none", "touch", "all"]
+
+_BATCH: Final = 1024  # tensors handed to the threads at a time: a file may hold a million
 
 
 class AwqFile:
@@ -60,7 +62,7 @@ class AwqFile:
         sizes = self._records["name_len"].tolist()
         text = self._strings.decode("ascii")
         self._names = [text[at : at + size] for at, size in zip(starts, sizes, strict=True)]
-        index.check_tiling(self._records, self._names, strings.size, data.offset, data.end)
+        index.check_tiling(self._records, self._names, strings.size, data.offset, data.end, index_at)
         rows = index.digest_rows(self._records)
         digest = preamble[SectionType.DIGEST]
         if digest.size != 32 * int(rows.sum()):
@@ -173,11 +175,17 @@ class AwqFile:
         Raises:
             AwqError: for the first of them, in index order, that is at fault.
         """
-        infos = [self.info(name) for name in self._names]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for info, _ in zip(infos, pool.map(self._check, infos), strict=True):
-                if progress is not None:
-                    progress(info)
+            for start in range(0, len(self._names), _BATCH):
+                for info in pool.map(self._passed, self._names[start : start + _BATCH]):
+                    if progress is not None:
+                        progress(info)
+
+    def _passed(self, name: str) -> TensorInfo:
+        """Run stage D for one tensor and let go of its bytes."""
+        info = self.info(name)
+        self._check(info)
+        return info
 
     def contents(self) -> Contents:
         """Return everything the file says, such that writing it again gives the same bytes."""

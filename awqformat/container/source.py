@@ -5,12 +5,15 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Literal
+from typing import Final, Literal
 
 from awqformat.errors import AwqError
 
 Mode = Literal["mmap", "pread"]
+
+_PART: Final = 1 << 18
 
 
 class Source:
@@ -31,14 +34,16 @@ class Source:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
             reason = getattr(error, "strerror", None) or str(error)
-            raise AwqError("E_FILE", "file", "path", expected="a readable regular file", got=reason) from None
+            raise AwqError("E_FILE", "file", "path", expected="a readable regular file",
+                           got=f"{os.fsdecode(self.path)}: {reason}") from None  # fmt: skip
         self._map: memoryview | None = None
         try:
             status = os.fstat(self._fd)
             if not stat.S_ISREG(status.st_mode):
                 kind = stat.filemode(status.st_mode)[0]
                 names = {"d": "a directory", "p": "a FIFO", "c": "a device", "b": "a device", "s": "a socket"}
-                raise AwqError("E_FILE", "file", "path", expected="a regular file", got=names.get(kind, kind))
+                raise AwqError("E_FILE", "file", "path", expected="a readable regular file",
+                               got=f"{os.fsdecode(self.path)}: {names.get(kind, kind)}")  # fmt: skip
             self.size = status.st_size
             if mode == "mmap" and self.size:
                 self._map = memoryview(mmap.mmap(self._fd, self.size, access=mmap.ACCESS_READ))
@@ -68,6 +73,11 @@ class Source:
             parts.append(part)
             have += len(part)
         return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def parts(self, offset: int, size: int) -> Iterator[memoryview]:
+        """Yield the same bytes as :meth:`read` in pieces, so that none of them is large."""
+        for start in range(offset, offset + size, _PART):
+            yield self.read(start, min(_PART, offset + size - start))
 
     @property
     def mapped(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -149,18 +150,20 @@ def _fill(record: Any, name: str, tensor: Tensor) -> None:
     record["name_len"] = len(encoded)
     record["ndim"] = len(shape)
     record["dims"][: len(shape)] = shape
-    if isinstance(tensor, QuantizedTensor):
-        try:
+    try:
+        if isinstance(tensor, QuantizedTensor):
             tensor.check()
-        except AwqError as error:
-            raise AwqError(error.code, name, f"{error.where} {error.field}",
-                           expected=error.expected, got=error.got) from None  # fmt: skip
-        record["dtype"] = Dtype.U4
+            dtype = Dtype.U4
+        else:
+            dtype = dtypes.from_numpy(tensor.dtype)
+    except AwqError as error:
+        raise AwqError(error.code, name, f"{error.where} {error.field}",
+                       expected=error.expected, got=error.got) from None  # fmt: skip
+    record["dtype"] = dtype
+    if isinstance(tensor, QuantizedTensor):
         record["scale_dtype"] = tensor.scale_dtype
         record["zero_dtype"] = Dtype.NONE if tensor.symmetric else Dtype.U4
         record["group_size"] = tensor.group_size
-    else:
-        record["dtype"] = dtypes.from_numpy(tensor.dtype)
 
 
 def _write_data(file: IO[bytes], plan: _Plan) -> bytes:
@@ -237,15 +240,20 @@ def _write_front(file: IO[bytes], plan: _Plan, digest: bytes) -> None:
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes the place of ``path`` when, and only when, the block succeeds."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))  # a rename would replace a device or a FIFO
+    temporary = path.parent / f".{secrets.token_hex(16)}.tmp"
     try:
         with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # blame the path the caller named
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     directory = os.open(path.parent, os.O_RDONLY)
     try:

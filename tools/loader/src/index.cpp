@@ -115,7 +115,7 @@ class RecordCheck {
       Reject(Code::E_GROUP, "in_features",
              offsetof(awq_record, dims) + (r_.ndim - 1u) * sizeof r_.dims[0], "a multiple of 8", k);
     }
-    if (g == 0 || g % kCodesUnit != 0 || g > k || k % g != 0) {
+    if (g == 0 || g % kCodesUnit != 0 || k % g != 0) {
       Reject(Code::E_GROUP, "group_size", offsetof(awq_record, group_size),
              "a multiple of 8 that divides " + Print(k), g);
     }
@@ -162,9 +162,9 @@ void CheckTiling(const Container& c) {
   for (const std::uint32_t i : order) {
     const awq_record& r = c.index[i];
     if (r.data_off != end || r.extent_size > data_end - end) {
-      RecordCheck check(c, i);
-      check.Reject(Code::E_LAYOUT, "data_off", offsetof(awq_record, data_off),
-                   Print(end) + ", extents tile DATA up to " + Print(data_end), r.data_off);
+      RecordCheck(c, i).Reject(Code::E_LAYOUT, "data_off", offsetof(awq_record, data_off),
+                               Print(end) + ", extents tile DATA up to " + Print(data_end),
+                               r.data_off);
     }
     end += r.extent_size;
   }

@@ -120,6 +120,9 @@ TEST(container, "P13, P22: undefined flags and reserved fields of the table are 
 
 TEST(container, "P15: sections out of order, doubled, missing, forbidden or wrongly critical") {
   Expect("doubled", "E_SECTION", [](Image& i) { i.Put(i.Entry(kStrings), 4, kMeta); });
+  FileSpec doubled = Rich();
+  doubled.extra.push_back(doubled.extra[0]);
+  Expect("private one doubled", "E_SECTION", [](Image&) {}, doubled);
   Expect("descending", "E_SECTION", [](Image& i) { i.Put(i.Entry(kMeta), 4, kStrings + 1); });
   for (const std::uint32_t type : {kMeta, kStrings, kIndex, kDigest, kData}) {
     Expect("CRITICAL", "E_SECTION", [&](Image& i) { i.Flip(i.Entry(type) + 4); });

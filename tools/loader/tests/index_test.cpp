@@ -147,6 +147,7 @@ TEST(index, "I03, I04: names ascend bytewise, without doubles; odd ones are ordi
 TEST(index, "I11: more than 2^40 elements is E_OVERFLOW, however the product wraps") {
   const std::vector<std::uint32_t> shapes[] = {
       {1u << 20, 1u << 20, 8},               // over
+      {1u << 20, 1u << 20, 1u << 24},        // at the limit, then wraps 64 bits to 0
       {1u << 31, 1u << 31, 8},               // wraps 64 bits to 0
       {0x10000, 0x10000, 0x10000, 0x10000},  // wraps to exactly 0
       {0xffffffff, 0xffffffff, 64},          // wraps to something

@@ -1,0 +1,96 @@
+"""The committed corpus: made again byte for byte, one fault a case, and read alike by both readers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import awqformat
+from awq_conformance.cases import default_root
+from awq_conformance.making.corpus import differences, generate
+
+ROOT = default_root()
+MANIFEST: dict[str, Any] = json.loads((ROOT / "manifest.json").read_text(encoding="utf-8"))
+CASES: dict[str, dict[str, Any]] = {case["id"]: case for case in MANIFEST["cases"]}
+ACCEPT = [case for case in CASES.values() if case["outcome"] == "accept"]
+REJECT = [case for case in CASES.values() if case["outcome"] == "reject"]
+
+
+def data(case: dict[str, Any]) -> bytes:
+    """Return the input of a case."""
+    return (ROOT / case["files"][0]["path"]).read_bytes()
+
+
+def test_the_corpus_is_made_again_byte_for_byte(tmp_path: Path) -> None:
+    """Recipes and seeds give exactly the committed files, and there is no file they do not give."""
+    assert list(differences(generate(tmp_path), ROOT)) == []
+
+
+def test_the_corpus_stays_small() -> None:
+    """The corpus is below 8 MB and no case file above 256 KiB."""
+    sizes = [file["bytes"] for case in CASES.values() for file in case["files"]]
+    assert sum(sizes) < 8_000_000
+    assert max(sizes) <= 256 * 1024
+
+
+@pytest.mark.parametrize("case", REJECT, ids=lambda case: str(case["id"]))
+def test_undoing_the_edits_gives_the_twin(case: dict[str, Any]) -> None:
+    """A reject case differs from its valid twin by its recorded edits and by nothing else."""
+    repaired = data(case)
+    for edit in reversed(case["mutation"]["edits"]):
+        at, old, new = edit["offset"], bytes.fromhex(edit["old"]), bytes.fromhex(edit["new"])
+        assert repaired[at : at + len(new)] == new
+        repaired = repaired[:at] + old + repaired[at + len(new) :]
+    assert repaired == data(CASES[case["twin"]])
+    assert CASES[case["twin"]]["outcome"] == "accept"
+
+
+@pytest.mark.parametrize("case", REJECT, ids=lambda case: str(case["id"]))
+def test_python_refuses_with_the_stated_code(case: dict[str, Any]) -> None:
+    """The Python reader gives each single fault its one code, on one line."""
+    with pytest.raises(awqformat.AwqError) as caught:
+        awqformat.safe_open(ROOT / case["files"][0]["path"], verify="all")
+    assert [caught.value.code] == case["codes"], str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("case", ACCEPT, ids=lambda case: str(case["id"]))
+def test_python_reads_the_expected_values(case: dict[str, Any], tmp_path: Path) -> None:
+    """The Python reader gives every expected value bit for bit and writes the same file again."""
+    path = ROOT / case["files"][0]["path"]
+    with awqformat.safe_open(path, verify="all") as file:
+        for tensor in case["expect"]:
+            outputs = {what: (ROOT / output).read_bytes() for what, output in tensor["outputs"].items()}
+            if tensor["kind"] == "plain":
+                assert file.plain_bytes(tensor["name"]) == outputs["P"]
+                continue
+            got = file.get_quantized(tensor["name"])
+            zero_points = np.full(got.scales.shape, 8, np.uint8) if got.zero_points is None else got.zero_points
+            weight = file.get_tensor(tensor["name"])
+            assert (weight + 0.0).tobytes() == outputs["W"]  # -0 + 0 is +0
+            assert got.codes.tobytes() == outputs["q"]
+            assert zero_points.tobytes() == outputs["z"]
+            assert got.scales.astype("<f4").tobytes() == outputs["s"]
+        awqformat.write(file.contents(), tmp_path / "again.awq")
+    assert (tmp_path / "again.awq").read_bytes() == path.read_bytes()
+
+
+def test_both_readers_agree_on_every_code(tmp_path: Path) -> None:
+    """The C++ core gives each case the same verdict and the same code as the Python reader."""
+    loader = Path(sys.executable).parent / "awq-loader"
+    disagreements = []
+    for i, case in enumerate(CASES.values()):
+        out = tmp_path / str(i)
+        out.mkdir()
+        done = subprocess.run([loader, "inspect", ROOT / case["files"][0]["path"], out], capture_output=True, check=False)
+        reject = out / "reject.txt"
+        codes = [reject.read_text(encoding="utf-8").splitlines()[0]] if reject.exists() else []
+        if codes != case["codes"] or done.returncode != (65 if case["codes"] else 0):
+            disagreements.append((case["id"], case["codes"], done.returncode, codes))
+    assert disagreements == []
