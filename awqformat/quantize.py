@@ -22,8 +22,8 @@ def quantize(
     """Quantise to 4 bits with one scale, and unless symmetric one zero point, per group along in_features.
 
     Scales are rounded up to ``scale_dtype``, so that 15 steps (7 when symmetric, on either side of zero)
-    always span the group; then every weight w and its dequantised value W obey |w - W| <= s / 2. This is exact for
-    weights of up to 32 bits; for float64 it holds but for the rounding of float64 arithmetic itself.
+    always span the group; then every weight w obeys |w - (q - z) * s| <= s / 2. That is exact for weights of up to
+    32 bits, and true but for the rounding of float64 arithmetic itself for float64.
 
     Args:
         weights: finite floats, shape (.., N, K).
@@ -32,7 +32,7 @@ def quantize(
         scale_dtype: F16, BF16 or F32.
 
     Raises:
-        AwqError: E_VALUE for a NaN, an infinity, or a range that ``scale_dtype`` cannot span; E_DIMS,
+        AwqError: E_VALUE for a NaN, an infinity, or a range that ``scale_dtype`` or float32 cannot span; E_DIMS,
             E_GROUP or E_RECORD for what the format cannot hold.
     """
     if weights.ndim < 2 or 0 in weights.shape:

@@ -7,7 +7,8 @@ earlier record could still fail; what remains at the end is the lowest record's 
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterable
+from operator import lt
 from typing import Any, Final
 
 import numpy as np
@@ -21,10 +22,17 @@ Records = np.ndarray[Any, np.dtype[np.void]]
 U64 = npt.NDArray[np.uint64]
 
 _AT: Final = {field.name: field.offset for field in walk(RECORD)}
-_FIRST: Final = np.zeros(256, np.bool_)  # bytes a name may start with
-_FIRST[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")] = True
-_LATER: Final = _FIRST.copy()  # bytes it may continue with
-_LATER[list(b".-")] = True
+
+
+def _among(values: Iterable[int]) -> npt.NDArray[np.bool_]:
+    """Return a table that says of each byte whether it is one of ``values``."""
+    table = np.zeros(256, np.bool_)
+    table[list(values)] = True
+    return table
+
+
+_FIRST: Final = _among(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+_LATER: Final = _among(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 _BITS: Final = np.array([dtype.bits for dtype in Dtype], np.uint64)
 _SCALES: Final = (Dtype.F16, Dtype.BF16, Dtype.F32)
 
@@ -32,7 +40,7 @@ _SCALES: Final = (Dtype.F16, Dtype.BF16, Dtype.F32)
 class _Rules:
     """Evaluates rules over the records that no earlier rule has stopped."""
 
-    def __init__(self, records: Records, strings: npt.NDArray[np.uint8], index_at: int | None) -> None:
+    def __init__(self, records: Records, strings: bytes, index_at: int | None) -> None:
         self._all = records
         self._strings = strings
         self._index_at = index_at
@@ -61,7 +69,7 @@ class _Rules:
             code, field, expected, got = self._error
             record = self._all[self.stop]
             at = int(record["name_off"])
-            name = self._strings[at : at + int(record["name_len"])].tobytes()
+            name = self._strings[at : at + int(record["name_len"])]
             where = f"tensor {self.stop}" if code.startswith("E_NAME") else name.decode("ascii")
             offset = None if self._index_at is None else self._index_at + UNIT * self.stop + _AT[field]
             raise AwqError(code, where, field, offset=offset, expected=expected, got=got)
@@ -72,25 +80,27 @@ def _pick(value: Any, i: int) -> str:
     return str(picked.tolist() if isinstance(picked, np.ndarray) else picked)
 
 
-def check_records(records: Records, strings: bytes | memoryview, alignment: int, index_at: int | None) -> None:
-    """Run the rules of stage I that look at one record after the other.
+def check_records(records: Records, strings: bytes, alignment: int, index_at: int | None) -> list[str]:
+    """Run the rules of stage I that look at one record after the other, and return the names.
 
     ``index_at`` is where INDEX starts in the file; None if there is no file yet.
 
     Raises:
         AwqError: for the lowest record at fault, the first rule it breaks.
     """
-    text = np.frombuffer(strings, np.uint8)
-    rules = _Rules(records, text, index_at)
-    _check_names(rules, text)
+    rules = _Rules(records, strings, index_at)
+    names = _check_names(rules, strings)
     _check_types(rules)
     _check_shapes(rules)
     size = extent_sizes(rules.records, alignment)
     rules.require(rules["extent_size"] == size, "E_SIZE", "extent_size", size)
     rules.finish()
+    return names
 
 
-def _check_names(rules: _Rules, text: npt.NDArray[np.uint8]) -> None:
+def _check_names(rules: _Rules, strings: bytes) -> list[str]:
+    """Check length, place, alphabet and order of every name, and return the names as far as they are sound."""
+    text = np.frombuffer(strings, np.uint8)
     length = rules["name_len"]
     rules.require((length >= 1) & (length <= Limit.NAME_MAX), "E_NAME", "name_len", "1..255")
     ends = np.cumsum(rules["name_len"], dtype=np.uint64)
@@ -98,22 +108,18 @@ def _check_names(rules: _Rules, text: npt.NDArray[np.uint8]) -> None:
     placed = (rules["name_off"] == starts) & (ends <= text.size)
     rules.require(placed, "E_NAME", "name_off", starts)
     if not rules.stop:
-        return
+        return []
     starts, ends = starts[: rules.stop].astype(np.intp), ends[: rules.stop]
     legal = _LATER[text[: int(ends[-1])]]
     legal[starts] = _FIRST[text[starts]]
-    names = _names(rules.records, text)
-    shown = np.array(names, object)
+    every = strings.decode("latin-1")  # one character a byte, so that illegal names can be shown too
+    names = [every[at:end] for at, end in zip(starts.tolist(), ends.tolist(), strict=True)]
     alphabet = "[A-Za-z0-9_][A-Za-z0-9._-]*"
-    rules.require(np.logical_and.reduceat(legal, starts), "E_NAME", "name_off", alphabet, shown)
-    ascending = [True, *(a < b for a, b in pairwise(names))]
-    rules.require(np.array(ascending)[: rules.stop], "E_NAME_ORDER", "name_off", "a name above the one before", shown)
-
-
-def _names(records: Records, text: npt.NDArray[np.uint8]) -> list[bytes]:
-    strings = text.tobytes()
-    pairs = zip(records["name_off"].tolist(), records["name_len"].tolist(), strict=True)
-    return [strings[at : at + size] for at, size in pairs]
+    rules.require(np.logical_and.reduceat(legal, starts), "E_NAME", "name_off", alphabet, names)
+    ascending = np.ones(len(names), np.bool_)
+    ascending[1:] = np.fromiter(map(lt, names, names[1:]), np.bool_, len(names) - 1)
+    rules.require(ascending[: rules.stop], "E_NAME_ORDER", "name_off", "a name above the one before", names)
+    return names
 
 
 def _check_types(rules: _Rules) -> None:
@@ -126,7 +132,7 @@ def _check_types(rules: _Rules) -> None:
         rules.require(rules[field] <= Dtype.U4, "E_ENUM", field, "0..16")
     for field, allowed in (("scale_dtype", _SCALES), ("zero_dtype", (Dtype.NONE, Dtype.U4))):
         quantised = rules["dtype"] == Dtype.U4
-        ok = np.where(quantised, np.isin(rules[field], allowed), rules[field] == Dtype.NONE)
+        ok = np.where(quantised, _among(allowed)[rules[field]], rules[field] == Dtype.NONE)
         wanted = np.where(quantised, " or ".join(dtype.name for dtype in allowed), Dtype.NONE.name)
         rules.require(ok, "E_RECORD", field, wanted)
     quantised = rules["dtype"] == Dtype.U4

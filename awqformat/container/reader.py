@@ -54,14 +54,10 @@ class AwqFile:
         """Run stage I."""
         preamble = self._preamble
         strings, data = preamble[SectionType.STRINGS], preamble[SectionType.DATA]
-        self._strings = bytes(self._section(SectionType.STRINGS))
         self._records = index.parse_records(self._section(SectionType.INDEX))
+        names = bytes(self._section(SectionType.STRINGS))
         index_at = preamble[SectionType.INDEX].offset
-        index.check_records(self._records, self._strings, preamble.alignment, index_at)
-        starts = self._records["name_off"].tolist()
-        sizes = self._records["name_len"].tolist()
-        text = self._strings.decode("ascii")
-        self._names = [text[at : at + size] for at, size in zip(starts, sizes, strict=True)]
+        self._names = index.check_records(self._records, names, preamble.alignment, index_at)
         index.check_tiling(self._records, self._names, strings.size, data.offset, data.end, index_at)
         rows = index.digest_rows(self._records)
         digest = preamble[SectionType.DIGEST]

@@ -117,6 +117,21 @@ def show(root: Path | None, case: str) -> None:
     click.echo(listing.record(corpus.cases[case]))
 
 
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 and name what differs.")
+def generate(folder: Path, *, check: bool) -> None:
+    """Make the corpus in FOLDER, the same bytes on every machine."""
+    from awq_conformance.making.corpus import generate as make  # the rest of the runner must not need awqformat
+    from awq_conformance.making.corpus import install
+
+    differing = install(make(), folder, write=not check)
+    for difference in differing:
+        click.echo(difference)
+    if check and differing:
+        sys.exit(1)
+
+
 def _load(root: Path | None, profile: str | None = None) -> Corpus:
     try:
         corpus = load(root or default_root())

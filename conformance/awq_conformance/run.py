@@ -128,6 +128,7 @@ def _run(
 ) -> None:
     request = run.request
     cases = select(request.corpus, request.profile, request.globs)
+    selected = [case.id for case in cases]
     footing = pool.submit(probe, adapter, request.corpus, request.profile, request.timeout).result()
     run.footing = footing
     if request.profile not in footing.terms.hello.profiles:
@@ -145,5 +146,5 @@ def _run(
         progress(result)
     run.results = twin_gate({case.id: results[case.id] for case in cases})
     request.corpus.verify()  # an adapter that edits its input has judged itself
-    if all(result.verdict is Verdict.SKIPPED for result in run.results.values()):
+    if all(run.results[name].verdict is Verdict.SKIPPED for name in selected):
         raise NothingToRunError("every case was skipped")

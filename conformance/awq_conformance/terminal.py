@@ -35,7 +35,7 @@ class Screen(Console):
 
 
 class Watch:
-    """A progress bar on a terminal, silence elsewhere."""
+    """A progress bar on a terminal; elsewhere one line on standard error."""
 
     def __init__(self, console: Console, profile: str) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -56,6 +56,8 @@ class Watch:
     def __call__(self, news: CaseResult | int) -> None:
         """Take the number of cases, or one more result."""
         if isinstance(news, int):
+            if self._progress.disable:
+                print(f"{self._profile}: {news} cases", file=sys.stderr, flush=True)
             self._progress.update(self._task, total=news, description=self._profile)
             return
         self._failed += news.finding.failed

@@ -13,7 +13,7 @@ import pytest
 
 import awqformat
 from awq_conformance.cases import default_root
-from awq_conformance.making.corpus import differences, generate
+from awq_conformance.making.corpus import generate, install
 
 ROOT = default_root()
 MANIFEST: dict[str, Any] = json.loads((ROOT / "manifest.json").read_text(encoding="utf-8"))
@@ -24,12 +24,13 @@ REJECT = [case for case in CASES.values() if case["outcome"] == "reject"]
 
 def data(case: dict[str, Any]) -> bytes:
     """Return the input of a case."""
-    return (ROOT / case["files"][0]["path"]).read_bytes()
+    path: str = case["files"][0]["path"]
+    return (ROOT / path).read_bytes()
 
 
-def test_the_corpus_is_made_again_byte_for_byte(tmp_path: Path) -> None:
+def test_the_corpus_is_made_again_byte_for_byte() -> None:
     """Recipes and seeds give exactly the committed files, and there is no file they do not give."""
-    assert list(differences(generate(tmp_path), ROOT)) == []
+    assert install(generate(), ROOT, write=False) == []
 
 
 def test_the_corpus_stays_small() -> None:
@@ -88,9 +89,24 @@ def test_both_readers_agree_on_every_code(tmp_path: Path) -> None:
     for i, case in enumerate(CASES.values()):
         out = tmp_path / str(i)
         out.mkdir()
-        done = subprocess.run([loader, "inspect", ROOT / case["files"][0]["path"], out], capture_output=True, check=False)
+        done = subprocess.run(
+            [loader, "inspect", ROOT / case["files"][0]["path"], out], capture_output=True, check=False
+        )
         reject = out / "reject.txt"
         codes = [reject.read_text(encoding="utf-8").splitlines()[0]] if reject.exists() else []
         if codes != case["codes"] or done.returncode != (65 if case["codes"] else 0):
             disagreements.append((case["id"], case["codes"], done.returncode, codes))
     assert disagreements == []
+
+
+def test_install_makes_a_folder_hold_exactly_the_corpus(tmp_path: Path) -> None:
+    """Missing files are written, altered ones restored, others removed; the README stays."""
+    files = {"a/x.awq": b"x", "manifest.json": b"{}"}
+    (tmp_path / "README.md").write_text("kept")
+    (tmp_path / "manifest.json").write_text("old")
+    (tmp_path / "left.awq").write_text("over")
+    expected = ["missing a/x.awq", "stale manifest.json", "extra left.awq"]
+    assert install(files, tmp_path, write=False) == expected
+    assert install(files, tmp_path, write=True) == expected
+    assert install(files, tmp_path, write=False) == []
+    assert (tmp_path / "README.md").read_text() == "kept"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -21,33 +22,25 @@ MANIFEST: Final = "manifest.json"
 Files = dict[str, bytes]
 
 
-def generate(work: Path, progress: Callable[[str], None] = lambda _: None) -> Files:
-    """Return every file of the corpus, path -> bytes, the manifest included.
-
-    Args:
-        work: an empty folder for intermediate files.
-        progress: called with each case's id when it is done.
-    """
+def generate() -> Files:
+    """Return every file of the corpus, path -> bytes, the manifest included."""
     files: Files = {}
     cases: list[dict[str, Any]] = []
     inputs: dict[str, bytes] = {}
     for case in (*accept.CASES, *derived.CASES):
         seed = f"awqformat/{case.id}"
         contents = case.make(seed)
-        write(contents, work / "input.awq")
-        inputs[case.id] = data = (work / "input.awq").read_bytes()
+        inputs[case.id] = data = _written(contents)
         outputs, expect = _expected(case.id, contents)
         own = {f"{case.id}.awq": data, **outputs}
         files |= own
         cases.append(_case(case.id, case.title, own, outcome="accept", recipe="accept", seed=seed, expect=expect,
                            flags=case.flags, refs=case.refs, comment=case.comment))  # fmt: skip
-        progress(case.id)
     for fault in faults.CASES:
         for record, data in _faulty(fault, inputs[fault.twin]):
             own = {f"{record['case_id']}.awq": data}
             files |= own
             cases.append(_case(**record, own=own))
-        progress(fault.id)
     files[MANIFEST] = _manifest(sorted(cases, key=lambda case: str(case["id"])))
     return files
 
@@ -59,18 +52,37 @@ def _manifest(cases: list[dict[str, Any]]) -> bytes:
     return f'{head}, "cases": [\n{lines}\n]}}\n'.encode()
 
 
-def differences(files: Files, folder: Path) -> Iterator[str]:
-    """Yield the paths under ``folder`` that are missing, stale or not part of the corpus."""
-    for path, data in files.items():
-        place = folder / path
-        if not place.is_file():
-            yield f"missing {path}"
-        elif place.read_bytes() != data:
-            yield f"stale {path}"
-    for place in sorted(folder.rglob("*")):
-        path = place.relative_to(folder).as_posix()
-        if place.is_file() and place.name != "README.md" and path not in files:
-            yield f"extra {path}"
+def install(files: Files, folder: Path, *, write: bool) -> list[str]:
+    """Make ``folder`` hold exactly ``files``, its README apart, and return what was different.
+
+    Args:
+        files: path -> bytes, as :func:`generate` returns them.
+        folder: the corpus folder.
+        write: whether to write; otherwise only say what differs.
+    """
+    found = {place.relative_to(folder).as_posix(): place for place in folder.rglob("*") if place.is_file()}
+    found.pop("README.md", None)
+    missing = [path for path in files if path not in found]
+    stale = [path for path in files if path in found and found[path].read_bytes() != files[path]]
+    extra = sorted(set(found) - set(files))
+    if write:
+        for path in (*missing, *stale):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(files[path])
+        for path in extra:
+            found[path].unlink()
+    return [
+        *(f"missing {path}" for path in missing),
+        *(f"stale {path}" for path in stale),
+        *(f"extra {p}" for p in extra),
+    ]
+
+
+def _written(contents: Contents) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "input.awq"
+        write(contents, path)
+        return path.read_bytes()
 
 
 def _case(case_id: str, title: str, own: Files, *, outcome: str, recipe: str, seed: str, **more: Any) -> dict[str, Any]:
