@@ -1,0 +1,19 @@
+"""The project's own loaders, certified by the runner on the whole core corpus."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.mark.parametrize("options", [["--dtype", "f16"], ["--dtype", "bf16"], ["--mode", "pread"]], ids=" ".join)
+def test_the_cpp_loader_is_conformant(options: list[str]) -> None:
+    """The C++ loader is exact in every dtype it writes and in both ways of reading (make certify does f32, mmap)."""
+    command = [BIN / "awq-conformance", "run", "--", BIN / "awq-loader", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
