@@ -76,7 +76,7 @@ class _Rules:
 
 
 def _pick(value: Any, i: int) -> str:
-    picked = value[i] if isinstance(value, np.ndarray) and value.ndim else value
+    picked = value[i] if isinstance(value, (list, np.ndarray)) else value
     return str(picked.tolist() if isinstance(picked, np.ndarray) else picked)
 
 

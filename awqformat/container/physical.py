@@ -195,7 +195,7 @@ def _check_table(preamble: Preamble) -> None:
     for section in sections:
         if not section.known and section.flags & critical:
             owner = "private" if section.type >= FIRST_PRIVATE else "unknown"
-            raise section.fault("E_FEATURE", "flags", expected=f"an {owner} section not to be critical", got="CRITICAL")
+            raise section.fault("E_FEATURE", "flags", expected=f"a non-critical {owner} section", got="CRITICAL")
     for section in sections:
         if section.flags & ~int(critical):
             raise section.fault("E_RESERVED", "flags", expected="bit 0 at most", got=f"{section.flags:#x}")

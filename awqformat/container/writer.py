@@ -252,7 +252,7 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # blame the path the caller named
+        if isinstance(error, OSError) and error.errno is not None:  # blame the path the caller named
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     directory = os.open(path.parent, os.O_RDONLY)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-BIN = Path(sys.executable).parent
+BIN = str(Path(sys.executable).parent)
 
 
 @pytest.mark.parametrize("options", [["--dtype", "f16"], ["--dtype", "bf16"], ["--mode", "pread"]], ids=" ".join)
 def test_the_cpp_loader_is_conformant(options: list[str]) -> None:
     """The C++ loader is exact in every dtype it writes and in both ways of reading (make certify does f32, mmap)."""
-    command = [BIN / "awq-conformance", "run", "--", BIN / "awq-loader", *options]
+    command = [f"{BIN}/awq-conformance", "run", "--", f"{BIN}/awq-loader", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

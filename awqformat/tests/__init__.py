@@ -1,0 +1,1 @@
+"""The tests of awqformat, one module per module of the library."""
