@@ -1,4 +1,4 @@
-"""Write every file that is derived from awqformat/schema.py, or check that none is stale.
+"""Write every file that is derived from awqformat/schema.py and the specification, or check that none is stale.
 
 python tools/generate.py            writes them
 python tools/generate.py --check    exits 1 and names the stale ones
@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 
-from awqformat import schema
-from awqformat.errors import CODES
-from awqformat.fields import Field, walk
-
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, a file of this folder sees its neighbours only
+
+from awqformat import schema  # noqa: E402
+from awqformat.errors import CODES  # noqa: E402
+from awqformat.fields import Field, walk  # noqa: E402
+from tools import kaitai, specification  # noqa: E402
+
 NOTICE = "Generated from awqformat/schema.py by `python tools/generate.py`; do not edit."
 
 
@@ -53,11 +56,11 @@ def _c_header_lines() -> Iterator[str]:
     }
     for prefix, enum in enums.items():
         yield from _c_constants(prefix, enum)
+    yield "/* X(name, code, bits): the element types, bits 0 for NONE. */"
+    yield from _c_list("AWQ_DTYPES", [f"{d.name}, {d.value}, {d.bits}" for d in schema.Dtype])
+    yield ""
     yield "/* X(code, meaning), in the order of the spec's table. */"
-    yield "#define AWQ_ERROR_CODES(X) \\"
-    rows = [f'  X({code}, "{meaning}")' for code, meaning in CODES.items()]
-    yield from (f"{row} \\" for row in rows[:-1])
-    yield rows[-1]
+    yield from _c_list("AWQ_ERROR_CODES", [f'{code}, "{meaning}"' for code, meaning in CODES.items()])
     for name, structure in schema.STRUCTURES.items():
         yield ""
         yield from _c_struct(name, walk(structure), structure.sizeof())
@@ -75,6 +78,12 @@ def _c_constants(prefix: str, enum: type[Enum]) -> Iterator[str]:
     yield ""
 
 
+def _c_list(name: str, rows: list[str]) -> Iterator[str]:
+    yield f"#define {name}(X) \\"
+    yield from (f"  X({row}) \\" for row in rows[:-1])
+    yield f"  X({rows[-1]})"
+
+
 def _c_struct(name: str, fields: list[Field], size: int) -> Iterator[str]:
     yield f"typedef struct awq_{name} {{"
     for field in fields:
@@ -86,10 +95,22 @@ def _c_struct(name: str, fields: list[Field], size: int) -> Iterator[str]:
         yield f'static_assert(offsetof(awq_{name}, {field.name}) == {field.offset}, "awq_{name}.{field.name}");'
 
 
-def spec_tables() -> str:
+def container() -> str:
     """Return the container chapter with every table between its markers made from the schema."""
-    text = (ROOT / CHAPTER).read_text(encoding="utf-8")
-    for name, lines in _tables().items():
+    return _filled("spec/container.md", _tables() | {"raised": _raised()})
+
+
+def readme() -> str:
+    """Return the front page of the specification with the figures of what cases and tests cover."""
+    rows = list(specification.summary(specification.chapters(), specification.coverage()))
+    cells = [" | ".join([f"[{row[0]}]({row[0]}.md)", *map(str, row[1:])]) for row in rows]
+    return _filled("spec/README.md", {"coverage": _table(" | ".join(specification.HEAD), cells)})
+
+
+def _filled(path: str, tables: dict[str, list[str]]) -> str:
+    """Return a file with the lines of each table between the markers of its name."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    for name, lines in tables.items():
         text, found = re.subn(
             rf"(<!-- generated:{name} -->\n).*?(<!-- end -->)",
             lambda match, lines=lines: match[1] + "".join(f"{line}\n" for line in lines) + match[2],  # type: ignore[misc]
@@ -97,7 +118,7 @@ def spec_tables() -> str:
             flags=re.DOTALL,
         )
         if found != 1:
-            raise SystemExit(f"{CHAPTER}: expected one place for the table {name}, found {found}")
+            raise SystemExit(f"{path}: expected one place for the table {name}, found {found}")
     return text
 
 
@@ -113,6 +134,14 @@ def _tables() -> dict[str, list[str]]:
         ),
         "errors": _table("code | what triggers it", [f"`{code}` | {meaning}" for code, meaning in CODES.items()]),
     }
+
+
+def _raised() -> list[str]:
+    """Return which requirements lead to each error code, from the text of the chapters that define errors."""
+    book = [chapter for chapter in specification.chapters() if chapter.name in ("container", "encryption")]
+    requirements = [requirement for chapter in book for requirement in chapter.requirements]
+    by_code = {code: [r.id for r in requirements if r.level == "MUST" and code in r.codes] for code in CODES}
+    return _table("code | raised by", [f"`{code}` | {', '.join(ids)}" for code, ids in by_code.items()])
 
 
 def _fields_table(fields: list[Field]) -> list[str]:
@@ -134,11 +163,11 @@ def _power(value: int) -> str:
     return str(int(value))
 
 
-CHAPTER = "spec/container.md"
-
 DERIVED: dict[str, Callable[[], str]] = {
     "tools/loader/include/awq/format.h": c_header,
-    CHAPTER: spec_tables,
+    "spec/awq.ksy": lambda: f"# {NOTICE}\n{kaitai.ksy()}",
+    "spec/container.md": container,
+    "spec/README.md": readme,
 }
 """Every derived file, by its path in the repository, and the function that makes its text."""
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import awqformat
 
@@ -56,6 +57,7 @@ print(calls - 1)
 """
 
 
+@pytest.mark.req("AWQ-CON-084")
 def test_killed_at_every_call(tmp_path: Path) -> None:
     """Killed at any call on its file the writer leaves the old file as it was, and a retry succeeds."""
     target = tmp_path / "model.awq"
@@ -69,6 +71,7 @@ def test_killed_at_every_call(tmp_path: Path) -> None:
         assert file.metadata() == {"new": "file"}
 
 
+@pytest.mark.req("AWQ-CON-085")
 def test_an_old_mapping_survives_replacement(tmp_path: Path) -> None:
     """Arrays of a mapped file keep their values while the file is replaced under them."""
     target = tmp_path / "model.awq"

@@ -93,6 +93,7 @@ def test_each_chunk_has_its_digest(chunk: int, tmp_path: Path) -> None:
     assert refusal(tmp_path / "f", data).startswith(f"E_DIGEST w: chunk {chunk}, at byte {640 + chunk * 2**20}, ")
 
 
+@pytest.mark.req("AWQ-MOD-005", "AWQ-CON-071")
 @pytest.mark.parametrize("dtype", strategies.SCALES, ids=lambda dtype: dtype.name)
 @given(data=st.data())
 def test_illegal_scales(dtype: Dtype, data: st.DataObject, scratch: Path) -> None:
@@ -111,6 +112,7 @@ def test_illegal_scales(dtype: Dtype, data: st.DataObject, scratch: Path) -> Non
     assert message.endswith(f"{illegal:x}")
 
 
+@pytest.mark.req("AWQ-MOD-005", "AWQ-CON-071")
 @pytest.mark.parametrize("bits", [0x0000, 0x0001, 0x03FF, 0x7BFF])
 def test_extreme_scales_are_legal(bits: int, tmp_path: Path) -> None:
     """Zero, subnormals and the largest number are scales like any other."""
@@ -119,6 +121,7 @@ def test_extreme_scales_are_legal(bits: int, tmp_path: Path) -> None:
         assert file.get_quantized("b").scales.view(np.uint16)[0, 0] == bits
 
 
+@pytest.mark.req("AWQ-MOD-015")
 @pytest.mark.parametrize("bits", [0x7F800001, 0xFFC01234, 0x80000000, 0x00000001])
 def test_plain_values_are_never_interpreted(bits: int, tmp_path: Path) -> None:
     """NaN payloads, -0 and subnormals of plain tensors come out as they went in."""

@@ -22,6 +22,7 @@ OUTPUTS: dict[str, tuple[Any, Any]] = {
 ONE = QuantizedTensor.from_codes(np.arange(16).reshape(2, 8), np.array([[1], [2]], np.float16), np.array([[0], [8]]))
 
 
+@pytest.mark.req("AWQ-MOD-006", "AWQ-MOD-008", "AWQ-MOD-009", "AWQ-MOD-011", "AWQ-MOD-013")
 @pytest.mark.parametrize("output", OUTPUTS)
 @settings(max_examples=150)
 @given(tensor=strategies.quantized_tensors())

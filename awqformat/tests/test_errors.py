@@ -15,6 +15,7 @@ from awqformat.tests import strategies
 FULL = AwqError("E_SIZE", "fc.weight", "extent_size", offset=568, expected=192, got=191)
 
 
+@pytest.mark.req("AWQ-CON-089")
 @pytest.mark.parametrize(
     ("error", "line"),
     [
@@ -37,6 +38,7 @@ def test_hostile_text_is_escaped(text: str) -> None:
     assert line.isprintable()
 
 
+@pytest.mark.req("AWQ-CON-089")
 @given(strategies.texts(), strategies.texts())
 def test_any_text_gives_one_printable_line(where: str, got: str) -> None:
     """Whatever a file holds, the message is one line of printable ASCII."""

@@ -47,6 +47,7 @@ def test_codes_and_zero_points_rebuild_the_tensor(tensor: QuantizedTensor) -> No
         assert twin.packed_zero_points.tobytes() == tensor.packed_zero_points.tobytes()
 
 
+@pytest.mark.req("AWQ-MOD-004")
 @pytest.mark.parametrize(
     ("codes", "scales", "zeros", "message"),
     [

@@ -238,6 +238,7 @@ def test_faults_of_the_whole_table(
     assert refusal(tmp_path / "f", data).startswith(message)
 
 
+@pytest.mark.req("AWQ-CON-087")
 @pytest.mark.parametrize(
     "sections",
     [
@@ -254,6 +255,7 @@ def test_foreign_sections_are_accepted(sections: tuple[tuple[int, int, bytes], .
         assert [section.type for section in file.preamble.sections] == [kind for kind, _, _ in sections]
 
 
+@pytest.mark.req("AWQ-CON-086")
 @pytest.mark.parametrize("minor", [1, 0xFFFF])
 def test_every_minor_is_accepted(minor: int, tmp_path: Path) -> None:
     """The minor version is information."""

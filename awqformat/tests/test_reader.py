@@ -37,6 +37,7 @@ def test_all_ways_of_opening_give_the_same(contents: Contents, scratch: Path) ->
     assert len(seen) == 1
 
 
+@pytest.mark.req("AWQ-CON-007", "AWQ-CON-074", "AWQ-CON-075")
 @modes
 def test_damage_is_found_at_first_touch_and_not_before(mode: Mode, tmp_path: Path) -> None:
     """The file opens, its other tensors are good, and the damaged one is refused every time."""
@@ -58,6 +59,7 @@ def test_damage_is_never_found_without_verification(mode: Mode, tmp_path: Path) 
             file.verify()
 
 
+@pytest.mark.req("AWQ-CON-007")
 @modes
 def test_damage_is_found_on_opening_when_asked(mode: Mode, tmp_path: Path) -> None:
     """With "all" a damaged file does not open."""
@@ -65,6 +67,7 @@ def test_damage_is_found_on_opening_when_asked(mode: Mode, tmp_path: Path) -> No
         safe_open(damage.stored(tmp_path / "f", BROKEN_B), verify="all", mode=mode)
 
 
+@pytest.mark.req("AWQ-CON-072")
 @modes
 def test_the_first_failing_tensor_of_the_index_is_reported(mode: Mode, tmp_path: Path) -> None:
     """The order of the index decides, neither that of the data nor that of the threads."""
@@ -165,6 +168,7 @@ def test_unknown_options_are_refused(arguments: dict[str, Any], tmp_path: Path) 
         safe_open(damage.written(tmp_path / "f"), **arguments)
 
 
+@pytest.mark.req("AWQ-CON-078", "AWQ-CON-079")
 def test_a_file_that_shrinks_is_an_io_error(tmp_path: Path) -> None:
     """In pread mode a file cut while it is open is E_IO, wherever it was cut."""
     with safe_open(damage.written(tmp_path / "f"), mode="pread") as file:
@@ -205,6 +209,7 @@ def test_a_refused_file_leaves_no_descriptor_open(mode: Mode, tmp_path: Path) ->
     assert len(list(Path("/dev/fd").iterdir())) == before
 
 
+@pytest.mark.req("AWQ-CON-043")
 def test_an_encrypted_file_is_unsupported_after_stage_p(tmp_path: Path) -> None:
     """A sound encrypted file is no fault, but this reader cannot read it; an unsound one is refused as such."""
     sections = [(0x20, 1, b""), (0x30, 1, b""), (0x40, 1, bytes(128)), (0x50, 1, b""), (0x60, 1, b""), (0x100, 1, b"")]
@@ -226,6 +231,7 @@ def test_no_name_becomes_an_attribute(tmp_path: Path) -> None:
     assert [array.tolist() for array in load_file(tmp_path / "f").values()] == [[i] for i in range(6)]
 
 
+@pytest.mark.req("AWQ-CON-080")
 @modes
 def test_opening_takes_memory_in_proportion_to_the_index(mode: Mode, tmp_path: Path) -> None:
     """Before it touches data a reader takes at most 4 times INDEX, STRINGS, META and DIGEST, and 1 MiB."""
@@ -250,6 +256,7 @@ def test_verification_lets_go_of_what_it_has_read(verify: Verify, tmp_path: Path
     assert peak < 2**20 * (2 * (os.cpu_count() or 1) + 4)
 
 
+@pytest.mark.req("AWQ-CON-080")
 @modes
 def test_a_large_foreign_section_takes_no_memory(mode: Mode, tmp_path: Path) -> None:
     """Sections without a meaning are hashed in pieces."""
@@ -263,6 +270,7 @@ def test_a_large_foreign_section_takes_no_memory(mode: Mode, tmp_path: Path) -> 
     assert peak < 2**20
 
 
+@pytest.mark.req("AWQ-CON-008")
 @pytest.mark.parametrize("part", range(8))
 def test_every_single_bit_counts(part: int, tmp_path: Path) -> None:
     """Whichever bit of a file is flipped, full verification rejects the file."""

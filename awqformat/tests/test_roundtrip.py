@@ -30,6 +30,7 @@ def stored(tensor: Tensor) -> tuple[Any, ...]:
     return codes, stored(tensor.scales), None if zeros is None else stored(zeros)
 
 
+@pytest.mark.req("AWQ-CON-002")
 @settings(max_examples=200)
 @given(contents=strategies.contents())
 def test_nothing_is_lost(contents: Contents, scratch: Path) -> None:
@@ -44,6 +45,7 @@ def test_nothing_is_lost(contents: Contents, scratch: Path) -> None:
     assert (result.align_log2, result.minor) == (contents.align_log2, contents.minor)
 
 
+@pytest.mark.req("AWQ-CON-002")
 @settings(max_examples=200)
 @given(contents=strategies.contents())
 def test_there_is_one_file_for_each_content(contents: Contents, scratch: Path) -> None:

@@ -27,6 +27,7 @@ def is_file_error(message: str, reason: str) -> bool:
     return message.startswith("E_FILE file: path, expected a readable regular file, got ") and message.endswith(reason)
 
 
+@pytest.mark.req("AWQ-CON-009")
 @modes
 def test_missing(mode: Mode, tmp_path: Path) -> None:
     """A path that leads nowhere is E_FILE and is named."""
@@ -35,12 +36,14 @@ def test_missing(mode: Mode, tmp_path: Path) -> None:
     assert is_file_error(refusal(os.fsencode(tmp_path / "none")), "/none: No such file or directory")
 
 
+@pytest.mark.req("AWQ-CON-009")
 @modes
 def test_directory(mode: Mode, tmp_path: Path) -> None:
     """A directory is E_FILE."""
     assert is_file_error(refusal(tmp_path, mode), ": a directory")
 
 
+@pytest.mark.req("AWQ-CON-077")
 @modes
 def test_fifo(mode: Mode, tmp_path: Path) -> None:
     """A FIFO nobody writes to is E_FILE at once."""
@@ -48,6 +51,7 @@ def test_fifo(mode: Mode, tmp_path: Path) -> None:
     assert is_file_error(refusal(tmp_path / "fifo", mode), ": a FIFO")
 
 
+@pytest.mark.req("AWQ-CON-077")
 @modes
 def test_device(mode: Mode) -> None:
     """A device is E_FILE, one that never ends included."""
@@ -88,6 +92,7 @@ def test_strange_paths(path: str, reason: str) -> None:
     assert is_file_error(refusal(path), reason)
 
 
+@pytest.mark.req("AWQ-CON-009")
 @modes
 def test_symbolic_links(mode: Mode, tmp_path: Path) -> None:
     """Links are followed; one that leads nowhere or to itself is E_FILE."""
@@ -125,6 +130,7 @@ def test_short_reads_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert bytes(source.read(1, 8)) == b"12345678"
 
 
+@pytest.mark.req("AWQ-CON-078")
 def test_a_failing_read_is_an_io_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of the disk is E_IO with the system's reason."""
 

@@ -78,6 +78,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.req("AWQ-CON-083")
 @pytest.mark.parametrize("what", REFUSED)
 def test_refuses_what_readers_refuse(what: str, tmp_path: Path) -> None:
     """An illegal content gets the code a reader would give, no file, and no temporary file."""
@@ -96,6 +97,7 @@ class Failing(np.ndarray[Any, Any]):
         raise OSError(5, "Input/output error")
 
 
+@pytest.mark.req("AWQ-CON-084")
 @pytest.mark.parametrize("old", [None, b"an older file"])
 def test_a_failure_halfway_leaves_what_was_there(old: bytes | None, tmp_path: Path) -> None:
     """When a later tensor cannot be read, the file that was there is untouched, and there is no other."""
@@ -107,6 +109,7 @@ def test_a_failure_halfway_leaves_what_was_there(old: bytes | None, tmp_path: Pa
     assert [child.read_bytes() for child in tmp_path.iterdir()] == ([] if old is None else [old])
 
 
+@pytest.mark.req("AWQ-CON-084")
 def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C during the last step removes the temporary file too."""
 

@@ -32,6 +32,7 @@ def test_a_corpus_is_read_in_full(corpus_root: Path) -> None:
     ]
 
 
+@pytest.mark.req("AWQ-CNF-035")
 def test_every_altered_byte_is_found(own_corpus: Path) -> None:
     """Input and expected outputs alike: changed, shortened or missing."""
     for path in sorted(own_corpus.rglob("*.*")):

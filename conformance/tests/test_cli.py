@@ -26,6 +26,7 @@ def run(zoo: Zoo, breed: str, *options: str | Path) -> Result:
     return invoke("run", "--corpus", zoo.root, *options, "--", *zoo.command(breed))
 
 
+@pytest.mark.req("AWQ-CNF-022", "AWQ-CNF-032")
 def test_a_conformant_loader(zoo: Zoo) -> None:
     """Silence but for the verdict, with what it stands on."""
     result = run(zoo, "right", "--seed", "5")
@@ -38,6 +39,7 @@ def test_a_conformant_loader(zoo: Zoo) -> None:
     assert len(lines) == 5
 
 
+@pytest.mark.req("AWQ-CNF-032")
 def test_failures_come_first_and_name_tensor_element_and_values(zoo: Zoo) -> None:
     """The verdict is the last thing printed, the first wrong element the first."""
     result = run(zoo, "wrong")
@@ -113,6 +115,7 @@ def test_paths_in_the_command_may_be_relative(zoo: Zoo, monkeypatch: pytest.Monk
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.req("AWQ-CNF-032")
 @pytest.mark.parametrize(
     ("args", "told"),
     [
@@ -139,6 +142,7 @@ def test_a_folder_without_corpus_is_a_usage_error(tmp_path: Path) -> None:
     assert f"no corpus at {tmp_path}: manifest.json: No such file or directory" in result.output
 
 
+@pytest.mark.req("AWQ-CNF-032", "AWQ-CNF-035")
 def test_an_altered_corpus_is_inconclusive(own_corpus: Path) -> None:
     """Exit 3 names the file; nothing is run."""
     (own_corpus / "big.toy").write_bytes(b"{}")
@@ -149,6 +153,7 @@ def test_an_altered_corpus_is_inconclusive(own_corpus: Path) -> None:
     assert result.output.count("\n") == 1
 
 
+@pytest.mark.req("AWQ-CNF-032")
 @pytest.mark.parametrize("args", [("run", "--case", "nothing", "--", sys.executable), ("list", "--case", "nothing")])
 def test_selecting_nothing_is_inconclusive(zoo: Zoo, args: tuple[str, ...]) -> None:
     """A glob that matches nothing never ends in success."""

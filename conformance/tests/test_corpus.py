@@ -40,6 +40,7 @@ def test_the_corpus_stays_small() -> None:
     assert max(sizes) <= 256 * 1024
 
 
+@pytest.mark.req("AWQ-CNF-036")
 @pytest.mark.parametrize("case", REJECT, ids=lambda case: str(case["id"]))
 def test_undoing_the_edits_gives_the_twin(case: dict[str, Any]) -> None:
     """A reject case differs from its valid twin by its recorded edits and by nothing else."""
@@ -52,6 +53,7 @@ def test_undoing_the_edits_gives_the_twin(case: dict[str, Any]) -> None:
     assert CASES[case["twin"]]["outcome"] == "accept"
 
 
+@pytest.mark.req("AWQ-CON-008")
 @pytest.mark.parametrize("case", REJECT, ids=lambda case: str(case["id"]))
 def test_python_refuses_with_the_stated_code(case: dict[str, Any]) -> None:
     """The Python reader gives each single fault its one code, on one line."""
@@ -82,6 +84,7 @@ def test_python_reads_the_expected_values(case: dict[str, Any], tmp_path: Path) 
     assert (tmp_path / "again.awq").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.req("AWQ-CON-008")
 def test_both_readers_agree_on_every_code(tmp_path: Path) -> None:
     """The C++ core gives each case the same verdict and the same code as the Python reader."""
     loader = Path(sys.executable).parent / "awq-loader"

@@ -25,6 +25,7 @@ def f32(*values: float) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.atleast_2d(np.array(values, np.float32))
 
 
+@pytest.mark.req("AWQ-MOD-009", "AWQ-MOD-010", "AWQ-MOD-012")
 @pytest.mark.parametrize(
     ("got", "due"),
     [
@@ -60,6 +61,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.req("AWQ-CNF-030", "AWQ-MOD-009", "AWQ-MOD-010")
 @pytest.mark.parametrize(("got", "due", "told", "nonfinite"), WRONG)
 def test_one_wrong_bit_fails(
     got: Matrix,

@@ -61,6 +61,7 @@ def test_an_unreadable_output_folder_is_no_clean_rejection(cases: dict[str, Case
     assert judge(cases["toy/fault"], left, TERMS, skippable=False).verdict is Verdict.OUTPUT_ON_REJECT
 
 
+@pytest.mark.req("AWQ-CNF-004")
 @pytest.mark.parametrize(
     ("statuses", "agree"), [((0, 0), True), ((65, 65), True), ((0, 65), False), ((65, 0), False), ((0, 1), True)]
 )
@@ -72,6 +73,7 @@ def test_operations_must_agree_on_a_file(statuses: tuple[int, int], agree: bool)
         assert (finding.verdict, finding.op) == (Verdict.PROTOCOL, "inspect")
 
 
+@pytest.mark.req("AWQ-CNF-028")
 @pytest.mark.parametrize(
     ("second", "told"),
     [
@@ -87,6 +89,7 @@ def test_repetition(second: Observation, told: str | None) -> None:
     assert (finding.detail if finding else None) == told
 
 
+@pytest.mark.req("AWQ-CNF-024")
 @pytest.mark.parametrize(
     ("twin", "verdict"),
     [
@@ -134,6 +137,7 @@ def test_error_codes(text: bytes, code: str) -> None:
     assert error_code(seen(65, files={"reject.txt": text})) == code
 
 
+@pytest.mark.req("AWQ-CNF-025")
 @pytest.mark.parametrize(("code", "matches"), [("E_MAGIC", True), ("E_SIZE", False), ("", None)])
 def test_codes_are_counted_and_never_judged(cases: dict[str, Case], code: str, matches: bool | None) -> None:  # noqa: FBT001
     """A wrong code on a right rejection is a diagnostic."""

@@ -73,6 +73,7 @@ OVER: dict[str, tuple[dict[int, int], int]] = {
 }
 
 
+@pytest.mark.req("AWQ-CON-036", "AWQ-CON-038", "AWQ-CON-039", "AWQ-CON-040")
 @pytest.mark.parametrize("what", OVER)
 def test_one_step_past_a_limit_is_refused(what: str, tmp_path: Path) -> None:
     """A section or a count over its limit is E_LIMIT in both readers, before any of it is read."""
@@ -82,6 +83,7 @@ def test_one_step_past_a_limit_is_refused(what: str, tmp_path: Path) -> None:
     assert (python(path), cpp(path, tmp_path / "out")) == ("E_LIMIT", "E_LIMIT")
 
 
+@pytest.mark.req("AWQ-CON-038", "AWQ-CON-040")
 def test_the_largest_sections_are_accepted(tmp_path: Path) -> None:
     """META of 1 MiB and private sections that fill the common limit pass both readers."""
     meta = {"k": "v" * (Limit.META_MAX - len('{"k":""}'))}
@@ -93,6 +95,7 @@ def test_the_largest_sections_are_accepted(tmp_path: Path) -> None:
         awqformat.write(awqformat.Contents({}, meta, sections={0x8000_0000: sections[0x8000_0000] + b"\0"}), path)
 
 
+@pytest.mark.req("AWQ-CON-069")
 def test_each_chunk_of_a_large_tensor_is_verified(tmp_path: Path) -> None:
     """An extent of three digest chunks is accepted, and one bit wrong in any of them is E_DIGEST at that chunk."""
     path = tmp_path / "chunks.awq"
@@ -113,6 +116,7 @@ def test_each_chunk_of_a_large_tensor_is_verified(tmp_path: Path) -> None:
             assert cpp(path, tmp_path / "out") == "E_DIGEST"
 
 
+@pytest.mark.req("AWQ-CON-036")
 def test_a_million_tensors(tmp_path: Path) -> None:
     """2^20 tensors, the most there can be, are written and read by both readers."""
     path = tmp_path / "million.awq"

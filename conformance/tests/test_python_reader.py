@@ -48,6 +48,7 @@ def corpus(maker: Maker) -> Path:
     return maker.manifest("awqformat")
 
 
+@pytest.mark.req("AWQ-CNF-022")
 def test_the_python_reader_is_conformant(corpus: Path) -> None:
     """Every operation on a valid file, a rejection with its code, and the fresh random file."""
     request = Request((sys.executable, str(ADAPTER)), load(corpus), "core", (), jobs=2, timeout=60, seed=11)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.conftest import Maker, Zoo
 
 
+@pytest.mark.req("AWQ-CNF-025")
 @pytest.mark.parametrize("breed", ["right", "shy", "transposer", "bfloat", "wrong-code", "babbles"])
 def test_right_loaders_are_conformant(zoo: Zoo, breed: str) -> None:
     """Only results count: not operations left out, layout, output dtype, error codes or what is printed."""
@@ -61,6 +62,18 @@ WRONG = [
 ]
 
 
+@pytest.mark.req(
+    "AWQ-CNF-001",
+    "AWQ-CNF-003",
+    "AWQ-CNF-004",
+    "AWQ-CNF-006",
+    "AWQ-CNF-007",
+    "AWQ-CNF-009",
+    "AWQ-CNF-010",
+    "AWQ-CNF-026",
+    "AWQ-CNF-028",
+    "AWQ-CNF-030",
+)
 @pytest.mark.parametrize(("breed", "case", "op", "verdict", "detail"), WRONG, ids=[f"{w[0]}-{w[1]}" for w in WRONG])
 def test_wrong_loaders_get_their_own_verdict(
     zoo: Zoo, breed: str, case: str, op: str, verdict: Verdict, detail: str,
@@ -77,6 +90,7 @@ def test_wrong_loaders_get_their_own_verdict(
     assert not run.certifies
 
 
+@pytest.mark.req("AWQ-CNF-024")
 def test_rejecting_everything_proves_nothing(zoo: Zoo) -> None:
     """The twin gate: a loader that rejects all valid files passes none of the reject cases that hang on them."""
     run = zoo.run("rejects-valid")
@@ -84,6 +98,7 @@ def test_rejecting_everything_proves_nothing(zoo: Zoo) -> None:
     assert passed == {"toy/small", "toy/torn", "toy/either"}
 
 
+@pytest.mark.req("AWQ-CNF-023")
 def test_a_case_that_hangs_costs_its_time_limit_once(zoo: Zoo) -> None:
     """TIMEOUT is a verdict on the case; the run goes on."""
     run = zoo.run("hangs-later", timeout=1.5, globs=("toy/big", "toy/small"))
@@ -105,6 +120,7 @@ HOPELESS = [
 ]
 
 
+@pytest.mark.req("AWQ-CNF-002", "AWQ-CNF-012", "AWQ-CNF-021")
 @pytest.mark.parametrize(("breed", "reason"), HOPELESS, ids=[breed for breed, _ in HOPELESS])
 def test_an_adapter_that_does_not_work_gets_no_verdict(zoo: Zoo, breed: str, reason: str) -> None:
     """A failed probe ends the run before anything is scored, with the reason on one line."""
@@ -121,6 +137,7 @@ def test_an_adapter_that_always_hangs_gets_no_verdict(zoo: Zoo) -> None:
     assert run.inconclusive.startswith("the adapter, not the loader: hello: expected exit status 0 or 69, got still")
 
 
+@pytest.mark.req("AWQ-CNF-013", "AWQ-CNF-026")
 def test_a_loader_may_skip_only_what_it_declared(zoo: Zoo) -> None:
     """69 on shapes outside the declared multiples is a skip, and so are the rejections that hang on that twin."""
     run = zoo.run("needs-multiples")
@@ -141,6 +158,7 @@ def test_a_run_that_skips_everything_is_no_success(zoo: Zoo) -> None:
     assert (run.inconclusive, run.exit) == ("every case was skipped", RunnerExit.INCONCLUSIVE)
 
 
+@pytest.mark.req("AWQ-CNF-027")
 def test_only_a_must_decides(zoo: Zoo, maker: Maker) -> None:
     """A failure of level SHOULD is told and counted, and the loader is conformant all the same."""
     maker.add_valid()
@@ -191,6 +209,7 @@ def is_gone(pipe: int) -> bool:
     return False
 
 
+@pytest.mark.req("AWQ-CNF-023")
 def test_no_child_outlives_its_adapter(zoo: Zoo, pipe: int) -> None:
     """A background process that an adapter leaves behind neither delays the run nor survives it."""
     run = zoo.run("leaves-orphan")

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from awq_conformance.making import accept, derived, faults
+from awq_conformance.making import derived, faults, valid
 from awq_conformance.making.editor import Editor
 from awqformat import Contents, QuantizedTensor, reference, write
 from awqformat.dtypes import scale_bits
+from awqformat.schema import SectionType
 
 VERSION: Final = "0.1.0"
 MANIFEST: Final = "manifest.json"
@@ -27,7 +28,7 @@ def generate() -> Files:
     files: Files = {}
     cases: list[dict[str, Any]] = []
     inputs: dict[str, bytes] = {}
-    for case in (*accept.CASES, *derived.CASES):
+    for case in (*valid.CASES, *derived.CASES):
         seed = f"awqformat/{case.id}"
         contents = case.make(seed)
         inputs[case.id] = data = _written(contents)
@@ -35,7 +36,7 @@ def generate() -> Files:
         own = {f"{case.id}.awq": data, **outputs}
         files |= own
         cases.append(_case(case.id, case.title, own, outcome="accept", recipe="accept", seed=seed, expect=expect,
-                           flags=case.flags, refs=case.refs, comment=case.comment))  # fmt: skip
+                           req=case.req, flags=case.flags, refs=case.refs, comment=case.comment))  # fmt: skip
     for fault in faults.CASES:
         for record, data in _faulty(fault, inputs[fault.twin]):
             own = {f"{record['case_id']}.awq": data}
@@ -89,7 +90,7 @@ def _case(case_id: str, title: str, own: Files, *, outcome: str, recipe: str, se
     return {
         "id": case_id,
         "title": title,
-        "req": [],
+        "req": list(more["req"]),
         "level": "MUST",
         "profile": "core",
         "outcome": outcome,
@@ -161,10 +162,11 @@ def _oracle(tensor: QuantizedTensor, dtype: str) -> Any:
 
 def _faulty(fault: faults.Fault, twin: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Yield the record and the bytes of each variant of a fault."""
-    variants = [(fault.id, fault.title, fault.refresh, fault.code)]
+    variants = [(fault.id, fault.title, fault.refresh, fault.code, fault.req)]
     if fault.stale:
-        variants.append((f"{fault.id}-stale", f"{fault.title}; no digest refreshed", False, "E_DIGEST"))
-    for case, title, refresh, code in variants:
+        stale = (_first_digest(fault, twin),)
+        variants.append((f"{fault.id}-stale", f"{fault.title}; no digest refreshed", False, "E_DIGEST", stale))
+    for case, title, refresh, code, req in variants:
         editor = Editor(twin)
         fault.edit(editor)
         if refresh:
@@ -180,6 +182,18 @@ def _faulty(fault: faults.Fault, twin: bytes) -> Iterator[tuple[dict[str, Any], 
             "twin": fault.twin,
             "mutation": {"what": fault.title, "edits": edits, "refreshed": refresh},
             "codes": [code],
+            "req": req,
             "refs": fault.refs,
         }
         yield record, data
+
+
+def _first_digest(fault: faults.Fault, twin: bytes) -> str:
+    """Return the rule that a fault breaks while no digest is refreshed: of the first digest that covers an edit."""
+    editor = Editor(twin)
+    fault.edit(editor)
+    first = min(at for at, _, _ in editor.edits)
+    original = Editor(twin)
+    if first < original.tail()[1]:
+        return "AWQ-CON-018"
+    return "AWQ-CON-041" if first < original.offset(SectionType.DATA) else "AWQ-CON-069"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from awq_conformance.cases import default_root
-from awq_conformance.making.accept import Accept
+from awq_conformance.making.valid import Accept
 from awqformat import Contents, quantize, safe_open
 from awqformat.checkpoints import open_checkpoint
 

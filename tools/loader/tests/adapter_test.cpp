@@ -96,6 +96,7 @@ TEST(adapter, "outputs hold the values, zero points of a symmetric tensor are 8"
   CHECK_EQUAL(plain.Read("0.P.bin"), "\x01\x02\x03\x04\xff", "P");
 }
 
+// req: AWQ-CNF-006, AWQ-CNF-007
 TEST(adapter, "a bad file exits 65 from every op and leaves only the reason") {
   Image image = Build(Rich());
   image.Flip(image.Extent(3));  // the last tensor, after others could have been written
@@ -109,6 +110,7 @@ TEST(adapter, "a bad file exits 65 from every op and leaves only the reason") {
   }
 }
 
+// req: AWQ-CNF-002, AWQ-CNF-003, AWQ-CNF-005
 TEST(adapter, "exit codes tell rejected, unsupported, usage and unwritable apart") {
   FileSpec encrypted = Rich();
   encrypted.extra = {{kCrypt, 1, Bytes(128)}, {kTags, 1, Bytes(64)}};
@@ -146,6 +148,7 @@ TEST(adapter, "exit codes tell rejected, unsupported, usage and unwritable apart
   }
 }
 
+// req: AWQ-CNF-012
 TEST(adapter, "hello names what it can do, with the dtype it was given") {
   const OutDir out;
   CHECK_EQUAL(out.Run("--dtype bf16 hello -").exit, 0, "hello");

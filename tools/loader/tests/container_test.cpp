@@ -196,6 +196,7 @@ std::string SparseVerdict(std::uint32_t type, std::uint64_t size, std::uint64_t 
   return Verdict(disk.path());
 }
 
+// req: AWQ-CON-036, AWQ-CON-039, AWQ-CON-040
 TEST(container, "P20: sizes over their limits are E_LIMIT, at the limit they pass on") {
   struct {
     const char* what;
@@ -239,6 +240,7 @@ TEST(container, "P21, P23: a changed section is E_DIGEST, a byte in its padding 
   }
 }
 
+// req: AWQ-CON-043
 TEST(container, "C11: an encrypted file is UNSUPPORTED, once stage P has passed") {
   FileSpec spec = Rich();
   spec.extra.push_back({kCrypt, 1, Bytes(128)});
@@ -267,6 +269,7 @@ TEST(container, "C11: an encrypted file is UNSUPPORTED, once stage P has passed"
   Expect("unknown feature", "E_FEATURE", [](Image& i) { i.Put(12, 4, 3); }, spec);
 }
 
+// req: AWQ-CON-008
 TEST(container, "every single-bit flip of a small file is rejected") {
   const Image image = Build(Small());
   const OnDisk disk(image.bytes);
@@ -280,6 +283,7 @@ TEST(container, "every single-bit flip of a small file is rejected") {
   CHECK_EQUAL(Verdict(disk.path()), "accept", "restored");
 }
 
+// req: AWQ-CON-089
 TEST(container, "an error says code, place, offset, expected and got on one line") {
   Image image = Build(Rich());
   image.Put(8, 2, 2);

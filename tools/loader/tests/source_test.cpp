@@ -36,6 +36,7 @@ class Folder {
   std::vector<std::string> names_;
 };
 
+// req: AWQ-CON-009, AWQ-CON-077
 TEST(source, "R01: only a readable regular file is opened, anything else is E_FILE at once") {
   Folder folder;
   const std::string fifo = folder.Add("fifo"), loop = folder.Add("loop");
@@ -51,6 +52,7 @@ TEST(source, "R01: only a readable regular file is opened, anything else is E_FI
   }
 }
 
+// req: AWQ-CON-009
 TEST(source, "a link to a file is as good as the file") {
   Folder folder;
   const OnDisk disk(Build(Small()).bytes);

@@ -123,6 +123,7 @@ TEST(tensor, "D04, D05: scales are finite with a clear sign bit; zero and extrem
   }
 }
 
+// req: AWQ-CON-072
 TEST(tensor, "the lowest failing tensor is reported, wherever its extent lies") {
   FileSpec spec = Rich();
   spec.order = {3, 2, 1, 0};
@@ -147,6 +148,7 @@ std::string CodeOf(Call call) {
   }
 }
 
+// req: AWQ-CON-007, AWQ-CON-074, AWQ-CON-075
 TEST(tensor, "with Touch a bad tensor fails before a byte of it is written, others are read") {
   Image image = Build(Rich());
   image.Flip(image.Extent(1));
@@ -194,6 +196,7 @@ TEST(tensor, "a tensor is verified once") {
   CHECK_EQUAL(CodeOf([&] { file.Read(2, {0, 1}, &byte); }), "E_DIGEST", "not yet verified");
 }
 
+// req: AWQ-CON-078, AWQ-CON-079
 TEST(tensor, "R03: a file cut while open is E_IO when it is read") {
   const Image image = Build(Rich());
   const OnDisk disk(image.bytes);

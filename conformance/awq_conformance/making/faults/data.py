@@ -17,6 +17,7 @@ _VALUES: Final = {
     "negative": {"f16": 0xA000, "bf16": 0xBE00, "f32": 0xBE00_0000},
     "minus-zero": {"f16": 0x8000, "bf16": 0x8000, "f32": 0x8000_0000},
 }
+_UNVERIFIED: Final = ("AWQ-CON-007", "AWQ-CNF-006")  # what a loader that leaves out stage D violates
 
 
 def _exchange_rows(e: Editor) -> None:
@@ -30,8 +31,10 @@ CASES: Final = (
             f"model/{name}-bit",
             f"one bit of the {what} is wrong",
             "E_DIGEST",
+            "AWQ-CON-069",
             flip(in_extent(WEIGHT, part)),
             refresh=False,
+            also=_UNVERIFIED,
         )
         for name, part, what in (
             ("codes", "codes", "codes"),
@@ -44,15 +47,20 @@ CASES: Final = (
         "container/plain-bit",
         "one bit of a plain tensor is wrong",
         "E_DIGEST",
+        "AWQ-CON-069",
         flip(in_extent(NORM, "codes")),
         refresh=False,
+        also=_UNVERIFIED,
     ),
-    Fault("container/digest-rows-exchanged", "two rows of DIGEST are exchanged", "E_DIGEST", _exchange_rows),
+    Fault(
+        "container/digest-rows-exchanged", "two rows of DIGEST are exchanged", "E_DIGEST", "AWQ-CON-069", _exchange_rows
+    ),
     *(
         Fault(
             f"model/padding-{part.replace(' ', '-')}",
             f"a padding byte is not zero: {where}",
             "E_PADDING",
+            "AWQ-CON-070",
             flip(in_extent(0, part)),
             twin=_ODD,
         )
@@ -68,6 +76,7 @@ CASES: Final = (
             f"model/odd-nibble-{row}",
             f"the high nibble after the last zero point of row {row} is not zero",
             "E_PADDING",
+            "AWQ-CON-070",
             flip(in_extent(0, "zeros", 3 * row + 2), 4),
             twin=_ODD,
             stale=row == 0,
@@ -78,6 +87,7 @@ CASES: Final = (
         "container/plain-padding",
         "a padding byte after a plain tensor is not zero",
         "E_PADDING",
+        "AWQ-CON-070",
         flip(in_extent(BIAS, "end")),
     ),
     *(
@@ -85,6 +95,7 @@ CASES: Final = (
             f"model/scale-{dtype}-{name}",
             f"a scale of type {dtype.upper()} is {name.replace('-', ' ')}",
             "E_VALUE",
+            "AWQ-CON-071",
             put(in_extent(0, "scales", 4 * width), bits[dtype].to_bytes(width, "little")),
             twin=twin,
             stale=name == "nan",
@@ -96,6 +107,7 @@ CASES: Final = (
         "model/scale-last-expert",
         "the last scale of the last expert is NaN",
         "E_VALUE",
+        "AWQ-CON-071",
         put(in_extent(0, "scales end", -2), b"\x01\x7e"),
         twin="model/experts",
         refs=("https://github.com/casper-hansen/AutoAWQ/issues/203",),

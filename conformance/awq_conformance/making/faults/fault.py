@@ -18,6 +18,15 @@ SMALL: Final = "container/small"
 SYMMETRIC, NORM, BIAS, WEIGHT = range(4)
 """Numbers of its tensors; NORM is the last extent of DATA."""
 
+_MODEL: Final = {
+    "AWQ-CON-059": ("AWQ-MOD-016",),
+    "AWQ-CON-061": ("AWQ-MOD-016",),
+    "AWQ-CON-062": ("AWQ-MOD-001",),
+    "AWQ-CON-063": ("AWQ-MOD-002",),
+    "AWQ-CON-071": ("AWQ-MOD-005",),
+}
+"""What the model chapter says as well: a file that breaks the rule on the left breaks these too."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -27,20 +36,29 @@ class Fault:
         id: of the case whose digests are recomputed, so that the rule itself is reached.
         title: what is wrong, in one line.
         code: the code of that rule.
+        rule: the requirement of the container chapter that is violated.
         edit: makes the fault in the bytes of ``twin``.
         refresh: whether digests are recomputed; False where the fault lies before or outside every digest.
         stale: whether the case is also made without recomputing them; that one must get E_DIGEST.
+        also: requirements on readers that a reader which accepts the file violates.
         refs: where the fault was seen in the wild.
     """
 
     id: str
     title: str
     code: str
+    rule: str
     edit: Edit
     twin: str = SMALL
     refresh: bool = True
     stale: bool = False
+    also: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
+
+    @property
+    def req(self) -> tuple[str, ...]:
+        """Return the requirements of every chapter that the file violates."""
+        return self.rule, *_MODEL.get(self.rule, ()), *self.also
 
 
 def in_header(field: str, value: int) -> Edit:

@@ -74,6 +74,7 @@ CASES: Final = (
             f"container/name-len-{size}",
             f"a name of {size} bytes",
             "E_NAME",
+            "AWQ-CON-044",
             in_record(SYMMETRIC, "name_len", size),
             stale=size == 0,
         )
@@ -83,6 +84,7 @@ CASES: Final = (
         "container/name-past-strings",
         "the last name ends one byte past STRINGS",
         "E_NAME",
+        "AWQ-CON-046",
         in_record(WEIGHT, "name_len", 15),
     ),
     *(
@@ -90,7 +92,9 @@ CASES: Final = (
             f"container/name-{name}",
             f"the second name starts at {start} instead of 15",
             "E_NAME",
+            "AWQ-CON-045",
             in_record(NORM, "name_off", start),
+            also=("AWQ-CON-006",) if name == "wrap" else (),
         )
         for name, start in {"overlap": 14, "gap": 16, "wrap": 2**32 - 11}.items()
     ),
@@ -98,6 +102,7 @@ CASES: Final = (
         "container/strings-left-over",
         "one byte after the last name in STRINGS",
         "E_NAME",
+        "AWQ-CON-065",
         both(put(end_of(_STRINGS), b"x"), add(section(_STRINGS), "size", 1)),
     ),
     *(
@@ -105,6 +110,7 @@ CASES: Final = (
             f"container/name-{name}",
             f"the last name has an illegal byte: {name.replace('-', ' ')}",
             "E_NAME",
+            "AWQ-CON-047",
             put(name_of(WEIGHT, place), new),
         )
         for name, (place, new) in _CHARACTERS.items()
@@ -113,6 +119,7 @@ CASES: Final = (
         "container/name-twice",
         "two tensors are named a-",
         "E_NAME_ORDER",
+        "AWQ-CON-048",
         put(name_of(7), b"a-"),
         twin="container/names",
         refs=("https://github.com/ggml-org/llama.cpp/issues/6836",),
@@ -121,6 +128,7 @@ CASES: Final = (
         "container/names-descending",
         "the name a. stands before a-",
         "E_NAME_ORDER",
+        "AWQ-CON-048",
         put(name_of(6), b"a.a-"),
         twin="container/names",
         stale=True,
@@ -130,6 +138,7 @@ CASES: Final = (
             f"container/meta-{name}",
             f"META is not canonical: {name.replace('-', ' ')}",
             "E_META",
+            "AWQ-CON-068",
             body(SectionType.META, text),
             stale=name == "unsorted",
         )

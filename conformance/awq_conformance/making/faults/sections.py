@@ -65,15 +65,23 @@ _TABLE: Final = (
         "container/types-descending",
         "the entries of STRINGS and INDEX are exchanged",
         "E_SECTION",
+        "AWQ-CON-024",
         _exchange_entries,
         stale=True,
     ),
-    Fault("container/type-twice", "two entries of type STRINGS", "E_SECTION", in_section(INDEX, "type", STRINGS)),
+    Fault(
+        "container/type-twice",
+        "two entries of type STRINGS",
+        "E_SECTION",
+        "AWQ-CON-024",
+        in_section(INDEX, "type", STRINGS),
+    ),
     *(
         Fault(
             f"container/{kind.name.lower()}-not-critical",
             f"{kind.name} is not marked critical",
             "E_SECTION",
+            "AWQ-CON-027",
             in_section(kind, "flags", 0),
         )
         for kind in (STRINGS, INDEX, DIGEST, DATA)
@@ -83,16 +91,20 @@ _TABLE: Final = (
             f"container/{kind.name.lower()}-missing",
             f"{kind.name} has been given an unknown type",
             "E_SECTION",
+            "AWQ-CON-028",
             both(in_section(kind, "flags", 0), in_section(kind, "type", kind + 1)),
         )
         for kind in (STRINGS, INDEX, DIGEST, DATA)
     ),
-    Fault("container/meta-critical", "META is marked critical", "E_SECTION", in_section(META, "flags", 1)),
+    Fault(
+        "container/meta-critical", "META is marked critical", "E_SECTION", "AWQ-CON-027", in_section(META, "flags", 1)
+    ),
     *(
         Fault(
             f"container/{kind.name.lower()}-plain",
             f"{kind.name} in a file that is not encrypted",
             "E_SECTION",
+            "AWQ-CON-029",
             body(kind, bytes(128), critical=True),
         )
         for kind in (SectionType.CRYPT, SectionType.TAGS)
@@ -102,6 +114,7 @@ _TABLE: Final = (
             f"container/unknown-critical-{number:x}",
             f"a critical section of unknown type {number:#x}",
             "E_FEATURE",
+            "AWQ-CON-025",
             body(number, b"?", critical=True),
         )
         for number in (0x11, 0x80000001)
@@ -111,6 +124,7 @@ _TABLE: Final = (
             f"container/flag-bit-{bit}",
             f"undefined flag bit {bit} of INDEX",
             "E_RESERVED",
+            "AWQ-CON-026",
             in_section(INDEX, "flags", 1 | 1 << bit),
             stale=bit == 1,
         )
@@ -120,6 +134,7 @@ _TABLE: Final = (
         "container/flag-bit-private",
         "undefined flag bit 3 of a private section",
         "E_RESERVED",
+        "AWQ-CON-026",
         in_section(0x80000001, "flags", 8),
         twin=_PRIVATE,
     ),
@@ -128,12 +143,19 @@ _TABLE: Final = (
             f"container/{kind.name.lower()}-reserved",
             f"the reserved field of {kind.name}'s entry is not zero",
             "E_RESERVED",
+            "AWQ-CON-030",
             in_section(kind, "reserved", 1 << 63),
             stale=kind == META,
         )
         for kind in (META, DATA)
     ),
-    Fault("container/data-digest", "DATA's digest field is not zero", "E_RESERVED", flip(entry_of(DATA, 63))),
+    Fault(
+        "container/data-digest",
+        "DATA's digest field is not zero",
+        "E_RESERVED",
+        "AWQ-CON-031",
+        flip(entry_of(DATA, 63)),
+    ),
 )
 
 _PLACES: Final = (
@@ -142,6 +164,7 @@ _PLACES: Final = (
             f"container/{kind.name.lower()}-offset{change:+}",
             f"{kind.name} is said to start {change:+} bytes away",
             "E_LAYOUT",
+            "AWQ-CON-032",
             add(section(kind), "offset", change),
             stale=kind == STRINGS,
         )
@@ -152,41 +175,54 @@ _PLACES: Final = (
         "container/strings-in-header",
         "STRINGS is said to start at byte 0",
         "E_LAYOUT",
+        "AWQ-CON-032",
         in_section(STRINGS, "offset", 0),
     ),
     Fault(
         "container/index-in-strings",
         "INDEX is said to start where STRINGS does",
         "E_LAYOUT",
+        "AWQ-CON-032",
         lambda e: e.set(e.section(INDEX), "offset", e.offset(STRINGS)),
     ),
     Fault(
         "container/index-unaligned",
         "INDEX is said to start one byte later",
         "E_LAYOUT",
+        "AWQ-CON-032",
         add(section(INDEX), "offset", 1),
     ),
     Fault(
         "container/sections-exchanged",
         "INDEX lies before STRINGS, as their entries say",
         "E_LAYOUT",
+        "AWQ-CON-032",
         _exchange_bodies,
     ),
-    Fault("container/hole", "64 zero bytes between STRINGS and INDEX", "E_LAYOUT", _hole),
+    Fault("container/hole", "64 zero bytes between STRINGS and INDEX", "E_LAYOUT", "AWQ-CON-032", _hole),
     *(
         Fault(
             f"container/index-size-{name}",
             f"the size of INDEX is {size:#x}",
             "E_BOUNDS",
+            "AWQ-CON-033",
             in_section(INDEX, "size", size),
+            also=("AWQ-CON-006",) if name == "wrap" else (),
         )
         for name, size in {"far": 2**48, "half": 2**63, "wrap": 2**64 - 64}.items()
     ),
-    Fault("container/data-too-long", "DATA ends 64 bytes past the file", "E_BOUNDS", add(section(DATA), "size", 64)),
+    Fault(
+        "container/data-too-long",
+        "DATA ends 64 bytes past the file",
+        "E_BOUNDS",
+        "AWQ-CON-033",
+        add(section(DATA), "size", 64),
+    ),
     Fault(
         "container/data-too-short",
         "DATA ends 64 bytes before the file",
         "E_TRAILING",
+        "AWQ-CON-034",
         add(section(DATA), "size", -64),
         stale=True,
     ),
@@ -195,6 +231,7 @@ _PLACES: Final = (
             f"container/tensor-count{change:+}",
             f"tensor_count {change:+} against INDEX",
             "E_COUNT",
+            "AWQ-CON-035",
             add32(header(), "tensor_count", change),
             stale=change == 1,
         )
@@ -204,10 +241,12 @@ _PLACES: Final = (
         "container/tensor-count-max",
         "tensor_count 2^32 - 1 in a file of 2 KiB",
         "E_COUNT",
+        "AWQ-CON-035",
         in_header("tensor_count", 2**32 - 1),
+        also=("AWQ-CON-081",),
         refs=("https://github.com/ollama/ollama/issues/17042",),
     ),
-    Fault("container/meta-empty", "META of 0 bytes", "E_LIMIT", body(META, b"")),
+    Fault("container/meta-empty", "META of 0 bytes", "E_LIMIT", "AWQ-CON-038", body(META, b"")),
 )
 
 _BYTES: Final = (
@@ -216,6 +255,7 @@ _BYTES: Final = (
             f"container/{kind.name.lower()}-digest",
             f"one bit of {kind.name}'s digest is wrong",
             "E_DIGEST",
+            "AWQ-CON-041",
             flip(entry_of(kind, 32)),
         )
         for kind in (META, STRINGS, INDEX, DIGEST)
@@ -225,6 +265,7 @@ _BYTES: Final = (
             f"container/{kind.name.lower()}-byte",
             f"one bit of the last byte of {kind.name} is wrong",
             "E_DIGEST",
+            "AWQ-CON-041",
             flip(end_of(kind, -1)),
             refresh=False,
         )
@@ -234,6 +275,7 @@ _BYTES: Final = (
         "container/private-byte",
         "one bit of a private section is wrong",
         "E_DIGEST",
+        "AWQ-CON-041",
         flip(start_of(0x80000001)),
         twin=_PRIVATE,
         refresh=False,
@@ -243,6 +285,7 @@ _BYTES: Final = (
             f"container/padding-{name}",
             f"the first byte of the padding after {name.upper()} is not zero",
             "E_PADDING",
+            "AWQ-CON-042",
             flip(end_of(kind)),
             twin=twin,
             refresh=False,
@@ -258,6 +301,7 @@ _BYTES: Final = (
         "container/padding-align",
         "the last byte before DATA, in the padding to 4096, is not zero",
         "E_PADDING",
+        "AWQ-CON-042",
         flip(start_of(DATA, -1), 7),
         twin="container/align-4096",
         refresh=False,

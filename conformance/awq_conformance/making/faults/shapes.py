@@ -59,30 +59,43 @@ def _exchange_extents(e: Editor) -> None:
 
 
 _SHAPES: Final = (
-    Fault("container/elements-over-limit", "2^40 + 2^20 elements", "E_OVERFLOW", _norm_dims(2**20, 2**20 + 1)),
+    Fault(
+        "container/elements-over-limit",
+        "2^40 + 2^20 elements",
+        "E_OVERFLOW",
+        "AWQ-CON-061",
+        _norm_dims(2**20, 2**20 + 1),
+    ),
     Fault(
         "container/elements-wrap-to-size",
         "2^64 + 32 elements of 4 bytes, in an extent of 128 bytes",
         "E_OVERFLOW",
+        "AWQ-CON-061",
         _norm_dims(271968, 37171, 1824726041),
+        also=("AWQ-CON-006",),
     ),
     Fault(
         "container/elements-wrap-to-zero",
         "2^64 elements, and every size made to agree with none",
         "E_OVERFLOW",
+        "AWQ-CON-061",
         _vanish,
+        also=("AWQ-CON-006",),
         refs=_LITERT,
     ),
     Fault(
         "container/elements-quantised",
         "N and K are each legal, their product is not",
         "E_OVERFLOW",
+        "AWQ-CON-061",
         both(in_record(WEIGHT, "dims", 2**31, 0), in_record(WEIGHT, "dims", 2**31, 1)),
     ),
-    Fault("container/out-features-max", "N = 2^32 - 1", "E_SIZE", in_record(WEIGHT, "dims", 2**32 - 1, 0)),
-    Fault("container/in-features-huge", "K = 2^31", "E_SIZE", in_record(WEIGHT, "dims", 2**31, 1)),
+    Fault(
+        "container/out-features-max", "N = 2^32 - 1", "E_SIZE", "AWQ-CON-064", in_record(WEIGHT, "dims", 2**32 - 1, 0)
+    ),
+    Fault("container/in-features-huge", "K = 2^31", "E_SIZE", "AWQ-CON-064", in_record(WEIGHT, "dims", 2**31, 1)),
     *(
-        Fault(f"container/in-features-{name}", f"K = {k}", "E_GROUP", in_record(WEIGHT, "dims", k, 1))
+        Fault(f"container/in-features-{name}", f"K = {k}", "E_GROUP", "AWQ-CON-062", in_record(WEIGHT, "dims", k, 1))
         for name, k in {"max": 2**32 - 1, "even": 60, "odd": 65}.items()
     ),
     *(
@@ -90,6 +103,7 @@ _SHAPES: Final = (
             f"container/group-size-{name}",
             f"group_size {size} where K is 64",
             "E_GROUP",
+            "AWQ-CON-063",
             in_record(WEIGHT, "group_size", size),
             stale=size == 128,
             refs=_MINUS_ONE if name == "minus-one" else (),
@@ -100,10 +114,17 @@ _SHAPES: Final = (
         "container/group-size-other",
         "group_size 32 where the scales are for 16",
         "E_SIZE",
+        "AWQ-CON-064",
         in_record(WEIGHT, "group_size", 32),
     ),
     *(
-        Fault(f"container/extent-size-{name}", f"extent_size {size}", "E_SIZE", in_record(WEIGHT, "extent_size", size))
+        Fault(
+            f"container/extent-size-{name}",
+            f"extent_size {size}",
+            "E_SIZE",
+            "AWQ-CON-064",
+            in_record(WEIGHT, "extent_size", size),
+        )
         for name, size in {"zero": 0, "one": 1, "max": 2**64 - 1}.items()
     ),
     *(
@@ -111,6 +132,7 @@ _SHAPES: Final = (
             f"container/extent-size{change:+}",
             f"extent_size {change:+}",
             "E_SIZE",
+            "AWQ-CON-064",
             add(record(WEIGHT), "extent_size", change),
         )
         for change in (-64, 64)
@@ -122,6 +144,7 @@ _TILING: Final = (
         "container/extent-before-data",
         "an extent starts 64 bytes before DATA",
         "E_LAYOUT",
+        "AWQ-CON-066",
         lambda e: e.set(e.record(WEIGHT), "data_off", e.offset(_DATA) - 64),
         stale=True,
     ),
@@ -129,15 +152,22 @@ _TILING: Final = (
         "container/extent-past-end",
         "an extent starts where the file ends",
         "E_LAYOUT",
+        "AWQ-CON-066",
         lambda e: e.set(e.record(WEIGHT), "data_off", len(e.data)),
     ),
     Fault(
-        "container/extent-far", "an extent starts at 2^64 - 64", "E_LAYOUT", in_record(WEIGHT, "data_off", 2**64 - 64)
+        "container/extent-far",
+        "an extent starts at 2^64 - 64",
+        "E_LAYOUT",
+        "AWQ-CON-066",
+        in_record(WEIGHT, "data_off", 2**64 - 64),
+        also=("AWQ-CON-006",),
     ),
     Fault(
         "container/extent-shared",
         "two tensors share one extent",
         "E_LAYOUT",
+        "AWQ-CON-066",
         lambda e: e.set(e.record(BIAS), "data_off", e.get(e.record(WEIGHT), "data_off")),
     ),
     *(
@@ -145,17 +175,25 @@ _TILING: Final = (
             f"container/extent-{name}",
             f"an extent starts {change:+} bytes from the end of the one before",
             "E_LAYOUT",
+            "AWQ-CON-066",
             add(record(i), "data_off", change),
         )
         for name, i, change in (("misaligned", BIAS, 32), ("overlap", BIAS, -64), ("hole", NORM, 64))
     ),
-    Fault("container/extents-exchanged", "two extents of different size are exchanged", "E_LAYOUT", _exchange_extents),
-    Fault("container/digest-row-added", "one row of DIGEST too many", "E_SIZE", _rows(1)),
-    Fault("container/digest-row-missing", "one row of DIGEST too few", "E_SIZE", _rows(-1)),
+    Fault(
+        "container/extents-exchanged",
+        "two extents of different size are exchanged",
+        "E_LAYOUT",
+        "AWQ-CON-066",
+        _exchange_extents,
+    ),
+    Fault("container/digest-row-added", "one row of DIGEST too many", "E_SIZE", "AWQ-CON-067", _rows(1)),
+    Fault("container/digest-row-missing", "one row of DIGEST too few", "E_SIZE", "AWQ-CON-067", _rows(-1)),
     Fault(
         "container/empty-with-strings",
         "no tensors, but a byte in STRINGS",
         "E_NAME",
+        "AWQ-CON-065",
         body(SectionType.STRINGS, b"x", critical=True),
         twin=_EMPTY,
     ),
@@ -163,6 +201,7 @@ _TILING: Final = (
         "container/empty-with-data",
         "no tensors, but 64 bytes of DATA",
         "E_LAYOUT",
+        "AWQ-CON-066",
         body(_DATA, bytes(64), critical=True),
         twin=_EMPTY,
         refs=("https://github.com/huggingface/safetensors/issues/466",),

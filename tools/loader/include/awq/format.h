@@ -62,6 +62,26 @@
 #define AWQ_LIMIT_ALIGN_LOG2_MIN 0x6u
 #define AWQ_LIMIT_ALIGN_LOG2_MAX 0xcu
 
+/* X(name, code, bits): the element types, bits 0 for NONE. */
+#define AWQ_DTYPES(X) \
+  X(NONE, 0, 0) \
+  X(BOOL, 1, 8) \
+  X(U8, 2, 8) \
+  X(I8, 3, 8) \
+  X(U16, 4, 16) \
+  X(I16, 5, 16) \
+  X(U32, 6, 32) \
+  X(I32, 7, 32) \
+  X(U64, 8, 64) \
+  X(I64, 9, 64) \
+  X(F16, 10, 16) \
+  X(BF16, 11, 16) \
+  X(F32, 12, 32) \
+  X(F64, 13, 64) \
+  X(F8_E4M3, 14, 8) \
+  X(F8_E5M2, 15, 8) \
+  X(U4, 16, 4)
+
 /* X(code, meaning), in the order of the spec's table. */
 #define AWQ_ERROR_CODES(X) \
   X(E_FILE, "missing, unreadable, or not a regular file") \
