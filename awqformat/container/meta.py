@@ -34,7 +34,7 @@ def decode(text: bytes, offset: int) -> dict[str, str]:
     """
     fault = AwqError("E_META", "META", "text", offset=offset, expected="canonical JSON of strings to strings")
     try:
-        entries: Any = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
+        entries: Any = json.loads(text.decode("utf-8"))
         canonical = encode(entries) if isinstance(entries, dict) and entries else None
     except (ValueError, RecursionError, AwqError) as error:
         fault.got = error.got if isinstance(error, AwqError) else error
@@ -48,10 +48,3 @@ def decode(text: bytes, offset: int) -> dict[str, str]:
                        expected=repr(canonical[same : same + 16]), got=repr(text[same : same + 16]))  # fmt: skip
     result: dict[str, str] = entries
     return result
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    entries = dict(pairs)
-    if len(entries) != len(pairs):
-        raise ValueError("duplicate key")
-    return entries

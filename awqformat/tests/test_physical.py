@@ -256,6 +256,24 @@ def test_foreign_sections_are_accepted(sections: tuple[tuple[int, int, bytes], .
 
 
 @pytest.mark.req("AWQ-CON-086")
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        (((0x10, 0, 2**20), *REQUIRED), "E_META META: text, at byte 448"),
+        (((0x20, 1, 2**26), INDEX_0, DIGEST_0, DATA_0), "E_NAME STRINGS: size, expected 0, got 67108864"),
+    ],
+)
+def test_limits_are_inclusive(sections: tuple[tuple[int, int, bytes | int], ...], message: str, tmp_path: Path) -> None:
+    """A section of exactly the greatest size passes stage P; here its zeros mean nothing in stage I."""
+    assert refusal(tmp_path / "f", damage.assembled(*sections)).startswith(message)
+
+
+def test_foreign_sections_of_64_mib_are_accepted(tmp_path: Path) -> None:
+    """The limit for sections without a meaning is inclusive."""
+    data = damage.assembled(*REQUIRED, (2**31, 0, bytes(2**26)))
+    safe_open(damage.stored(tmp_path / "f", data)).close()
+
+
 @pytest.mark.parametrize("minor", [1, 0xFFFF])
 def test_every_minor_is_accepted(minor: int, tmp_path: Path) -> None:
     """The minor version is information."""

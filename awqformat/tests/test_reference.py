@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from awqformat import reference
+from awqformat import QuantizedTensor, reference, safe_open, save_file
 from awqformat.reference import FORMATS
+from awqformat.tests import strategies
 
 # (scale dtype, scale, q, z, dtype, expected); each worked out by hand from the definition of the formats.
 WEIGHTS = [
@@ -124,6 +127,25 @@ def test_an_extent_is_read_nibble_by_nibble() -> None:
     assert [z for _, z, _ in values[::8]] == [1, 2, 3, 15, 8, 9]
     assert [s for _, _, s in values[::8]] == [0x3C00, 0x4000, 0x4200, 0x3800, 0x3400, 0x3000]
     assert {z for _, z, _ in reference.read(extent, 2, 24, 8, "F16", symmetric=True)} == {8}
+
+
+@given(tensor=strategies.quantized_tensors())
+def test_extents_of_the_writer_are_read(tensor: QuantizedTensor, scratch: Path) -> None:
+    """The oracle finds every code, zero point and scale where the writer put them."""
+    save_file({"w": tensor}, scratch)
+    with safe_open(scratch) as file:
+        info = file.info("w")
+    extent = scratch.read_bytes()[info.offset : info.offset + info.size]
+    *lead, k = tensor.shape
+    values = reference.read(
+        extent, prod(lead), k, tensor.group_size, tensor.scale_dtype.name, symmetric=tensor.symmetric
+    )
+    q, z, s = zip(*values, strict=True)
+    bits = tensor.scales.view(strategies.SCALES[tensor.scale_dtype][1])
+    zeros = np.full(bits.shape, 8) if tensor.zero_points is None else tensor.zero_points
+    assert list(q) == tensor.codes.reshape(-1).tolist()
+    assert list(z) == np.repeat(zeros, tensor.group_size).tolist()
+    assert list(s) == np.repeat(bits, tensor.group_size).tolist()
 
 
 def _unsigned_zero(bits: int, width: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -71,7 +71,10 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Case:
-    """One case of the suite. ``root`` is the folder its paths start from, ``files[0]`` is the input."""
+    """One case of the suite. ``root`` is the folder its paths start from, ``files[0]`` is the input.
+
+    ``made`` says that the files are too large to keep: they are made for a run, and pinned all the same.
+    """
 
     root: Path
     id: str
@@ -87,6 +90,7 @@ class Case:
     since: str
     recipe: str
     seed: str
+    made: bool
     files: tuple[File, ...]
     expect: tuple[Tensor, ...]
     refs: tuple[str, ...]
@@ -113,12 +117,28 @@ class Corpus:
         """Return the profiles that have cases, sorted."""
         return tuple(sorted({case.profile for case in self.cases.values()}))
 
+    @property
+    def kept(self) -> list[Case]:
+        """Return the cases whose files are in the corpus folder."""
+        return [case for case in self.cases.values() if not case.made]
+
     def verify(self) -> None:
-        """Hash the manifest and every file it names; raise CorpusAlteredError at the first difference."""
+        """Hash the manifest and every file it names; raise CorpusAlteredError at the first difference.
+
+        The files of cases that are made for a run are hashed once they are there.
+        """
         _check(self.root / MANIFEST, self.sha256, None)
         for case in self.cases.values():
-            for file in case.files:
-                _check(self.root / file.path, file.sha256, file.size)
+            if not case.made or case.root != self.root:
+                for file in case.files:
+                    _check(case.root / file.path, file.sha256, file.size)
+
+    def completed(self, folder: Path) -> Corpus:
+        """Return the corpus with the cases that are not kept in it taken from ``folder``, verified."""
+        cases = {case.id: replace(case, root=folder) if case.made else case for case in self.cases.values()}
+        corpus = replace(self, cases=cases)
+        corpus.verify()
+        return corpus
 
 
 def default_root() -> Path:
@@ -167,6 +187,7 @@ def _case(root: Path, raw: dict[str, Any]) -> Case:
         since=raw["since"],
         recipe=raw["recipe"],
         seed=raw["seed"],
+        made=raw["made"],
         files=tuple(File(_inside(file["path"]), file["sha256"], file["bytes"]) for file in raw["files"]),
         expect=tuple(_tensor(tensor) for tensor in raw["expect"]),
         refs=tuple(raw["refs"]),

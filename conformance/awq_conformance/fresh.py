@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 _GROUP = 32
 
 
+def make_large(folder: Path) -> Path:
+    """Make the cases that are too large to keep in ``folder``, and return it."""
+    from awq_conformance.making.corpus import generate_large  # only here, as below
+
+    for path, data in generate_large().items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
 def fresh_case(folder: Path, seed: int, align: tuple[int, int]) -> Case:
     """Write a random .awq file and its expected W into ``folder``, and return them as a case.
 
@@ -64,6 +74,7 @@ def fresh_case(folder: Path, seed: int, align: tuple[int, int]) -> Case:
         flags=(),
         since="",
         recipe="fresh",
+        made=True,
         seed=str(seed),
         files=(File(path.name, hashlib.sha256(data).hexdigest(), len(data)),),
         expect=tuple(tensors),

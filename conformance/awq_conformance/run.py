@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from awq_conformance.adapter import Adapter, AdapterMissingError, find
 from awq_conformance.attempt import attempt
 from awq_conformance.cases import Case, Corpus, CorpusAlteredError
-from awq_conformance.fresh import fresh_case
+from awq_conformance.fresh import fresh_case, make_large
 from awq_conformance.judge import CaseResult, twin_gate
 from awq_conformance.probes import Footing, NothingToRunError, ProbeError, probe
 from awq_conformance.process import limited_files
@@ -127,24 +127,28 @@ def _run(
     run: Certification, adapter: Adapter, pool: ThreadPoolExecutor, progress: Callable[[CaseResult | int], None]
 ) -> None:
     request = run.request
-    cases = select(request.corpus, request.profile, request.globs)
+    corpus = request.corpus
+    cases = select(corpus, request.profile, request.globs)
+    if any(case.made for case in cases):
+        corpus = corpus.completed(make_large(adapter.scratch / "made"))
+        cases = [corpus.cases[case.id] for case in cases]
     selected = [case.id for case in cases]
-    footing = pool.submit(probe, adapter, request.corpus, request.profile, request.timeout).result()
+    footing = pool.submit(probe, adapter, corpus, request.profile, request.timeout).result()
     run.footing = footing
     if request.profile not in footing.terms.hello.profiles:
         raise NothingToRunError(f"the adapter's hello does not claim profile {request.profile}")
-    if (request.corpus.suite, request.profile) == ("awqformat", "core"):
+    if (corpus.suite, request.profile) == ("awqformat", "core"):
         folder = adapter.scratch / "fresh"
         folder.mkdir()
         cases.insert(0, fresh_case(folder, request.seed, footing.terms.hello.align))
     progress(len(cases))
-    futures = [pool.submit(attempt, case, request.corpus, adapter, footing) for case in cases]
+    futures = [pool.submit(attempt, case, corpus, adapter, footing) for case in cases]
     results = {}
     for future in as_completed(futures):
         result = future.result()
         results[result.case.id] = result
         progress(result)
     run.results = twin_gate({case.id: results[case.id] for case in cases})
-    request.corpus.verify()  # an adapter that edits its input has judged itself
+    corpus.verify()  # an adapter that edits its input has judged itself
     if all(run.results[name].verdict is Verdict.SKIPPED for name in selected):
         raise NothingToRunError("every case was skipped")

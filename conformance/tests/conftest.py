@@ -69,7 +69,15 @@ class Maker:
             "level": "MUST",
         }
         case |= {"profile": "core", "outcome": "accept", "twin": None, "mutation": None, "codes": [], "flags": []}
-        case |= {"since": "0.1.0", "recipe": name, "seed": "", "files": files, "expect": expect, "refs": []}
+        case |= {
+            "since": "0.1.0",
+            "recipe": name,
+            "seed": "",
+            "made": False,
+            "files": files,
+            "expect": expect,
+            "refs": [],
+        }
         self.cases.append(case | {"comment": ""} | facts)
 
     def add_valid(self) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 
-from awq_conformance.making import derived, faults, valid
+from awq_conformance.making import derived, faults, large, valid
 from awq_conformance.making.editor import Editor
 from awqformat import Contents, QuantizedTensor, reference, write
 from awqformat.dtypes import scale_bits
@@ -19,31 +19,43 @@ from awqformat.schema import SectionType
 
 VERSION: Final = "0.1.0"
 MANIFEST: Final = "manifest.json"
+COMMITTED_MAX: Final = 256 << 10
+"""A case with a larger file is not committed but made when it is needed."""
 
 Files = dict[str, bytes]
 
 
 def generate() -> Files:
-    """Return every file of the corpus, path -> bytes, the manifest included."""
+    """Return every file of the corpus that is committed, path -> bytes, the manifest included."""
     files: Files = {}
-    cases: list[dict[str, Any]] = []
+    records = []
+    for record, own in _cases((*valid.CASES, *derived.CASES, *large.VALID), (*faults.CASES, *large.FAULTS)):
+        records.append(record)
+        files |= {} if record["made"] else own
+    files[MANIFEST] = _manifest(sorted(records, key=lambda record: str(record["id"])))
+    return files
+
+
+def generate_large() -> Files:
+    """Return the files of the cases that are too large to commit, path -> bytes; the manifest pins them too."""
+    return {path: data for record, own in _cases(large.VALID, large.FAULTS) for path, data in own.items()}
+
+
+def _cases(accept: Iterable[valid.Accept], reject: Iterable[faults.Fault]) -> Iterator[tuple[dict[str, Any], Files]]:
+    """Yield the record and the files of each case; faults are made from the accept cases before them."""
     inputs: dict[str, bytes] = {}
-    for case in (*valid.CASES, *derived.CASES):
+    for case in accept:
         seed = f"awqformat/{case.id}"
         contents = case.make(seed)
         inputs[case.id] = data = _written(contents)
         outputs, expect = _expected(case.id, contents)
         own = {f"{case.id}.awq": data, **outputs}
-        files |= own
-        cases.append(_case(case.id, case.title, own, outcome="accept", recipe="accept", seed=seed, expect=expect,
-                           req=case.req, flags=case.flags, refs=case.refs, comment=case.comment))  # fmt: skip
-    for fault in faults.CASES:
+        yield _case(case.id, case.title, own, outcome="accept", recipe="accept", seed=seed, expect=expect,
+                    req=case.req, flags=case.flags, refs=case.refs, comment=case.comment), own  # fmt: skip
+    for fault in reject:
         for record, data in _faulty(fault, inputs[fault.twin]):
             own = {f"{record['case_id']}.awq": data}
-            files |= own
-            cases.append(_case(**record, own=own))
-    files[MANIFEST] = _manifest(sorted(cases, key=lambda case: str(case["id"])))
-    return files
+            yield _case(**record, own=own), own
 
 
 def _manifest(cases: list[dict[str, Any]]) -> bytes:
@@ -101,6 +113,7 @@ def _case(case_id: str, title: str, own: Files, *, outcome: str, recipe: str, se
         "since": VERSION,
         "recipe": recipe,
         "seed": seed,
+        "made": any(len(data) > COMMITTED_MAX for data in own.values()),
         "files": [{"path": path, "sha256": _sha256(data), "bytes": len(data)} for path, data in own.items()],
         "expect": more.get("expect", []),
         "refs": list(more.get("refs", ())),

@@ -168,12 +168,20 @@ class Editor:
         self.moved = True
 
     def _replace(self, new: bytes) -> None:
-        """Record the whole change as one splice between the common beginning and the common end."""
+        """Record the change to ``new`` as two splices at most: header to tail, and what comes after them."""
+        front = self.tail()[1] + UNIT
+        if front != Editor(new).tail()[1] + UNIT:
+            front = 0
         old = bytes(self.data)
+        self._splice_difference(front, old[front:], new[front:])
+        self._splice_difference(0, old[:front], new[:front])
+
+    def _splice_difference(self, at: int, old: bytes, new: bytes) -> None:
+        """Replace ``old``, which lies at ``at``, by ``new``, sparing the common beginning and the common end."""
         limit = min(len(old), len(new))
         start = next((i for i in range(limit) if old[i] != new[i]), limit)
         tail = next((i for i in range(limit - start) if old[-1 - i] != new[-1 - i]), limit - start)
-        self.splice(start, len(old) - tail - start, new[start : len(new) - tail])
+        self.splice(at + start, len(old) - tail - start, new[start : len(new) - tail])
 
 
 def _assemble(header: bytes, tail: bytes, bodies: dict[int, Body], data_before: int) -> bytes:

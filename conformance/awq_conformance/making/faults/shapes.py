@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 
 from awq_conformance.making.editor import Body, Editor
@@ -41,6 +42,37 @@ def _vanish(e: Editor) -> None:
         bodies[_DATA].data = data[: len(data) - info.size]
 
     e.rebuild(change)
+
+
+def _three_groups(e: Editor) -> None:
+    """Let 24 codes share a scale where K is 64, in an extent that fits three groups a row, the last one short."""
+    info = e.infos()[WEIGHT]
+    n, k = info.shape
+    in_record(WEIGHT, "group_size", 24)(e)
+    e.put(info.offset + n * k // 2 + 3 * 2 * n, bytes(2 * n))  # what was a row's fourth scale is padding now
+    for row in range(n):
+        last = info.offset + info.layout.zeros_at + 2 * row + 1
+        e.put(last, bytes([e.data[last] & 0x0F]))
+
+
+def _groups_of_four(e: Editor) -> None:
+    """Give the weight of the twin twice as many scales and zero points, one for 4 codes, and room for them."""
+    info = e.infos()[0]
+    layout = info.layout
+
+    def change(bodies: dict[int, Body]) -> None:
+        data = bodies[_DATA].data
+        scales = data[layout.scales_at : layout.scales_end]
+        zeros = data[layout.zeros_at : layout.end]
+        extent = data[: layout.scales_at] + 2 * scales
+        extent += bytes(-len(extent) % 64) + 2 * zeros
+        bodies[_DATA].data = extent + bytes(-len(extent) % 64)
+
+    e.rebuild(change)
+    in_record(0, "group_size", 4)(e)
+    in_record(0, "extent_size", e.get(e.section(_DATA), "size"))(e)
+    at = e.offset(_DATA)
+    e.put(e.offset(_DIGEST), sha256(e.data[at:]).digest())
 
 
 def _rows(change: int) -> Edit:
@@ -109,6 +141,21 @@ _SHAPES: Final = (
             refs=_MINUS_ONE if name == "minus-one" else (),
         )
         for name, size in {"0": 0, "1": 1, "7": 7, "12": 12, "24": 24, "128": 128, "minus-one": 2**32 - 1}.items()
+    ),
+    Fault(
+        "container/group-size-short",
+        "group_size 24 where K is 64, and every size made to agree with three groups",
+        "E_GROUP",
+        "AWQ-CON-063",
+        _three_groups,
+    ),
+    Fault(
+        "container/group-size-4",
+        "group_size 4, and every size made to agree with it",
+        "E_GROUP",
+        "AWQ-CON-063",
+        _groups_of_four,
+        twin="model/group-8",
     ),
     Fault(
         "container/group-size-other",
