@@ -148,7 +148,7 @@ def _check_shapes(rules: _Rules) -> None:
     rules.require(((rules["dims"] != 0) | ~inside).all(axis=1), "E_DIMS", "dims", "1..2^32-1 within ndim")
     inside = inside[: rules.stop]
     rules.require(((rules["dims"] == 0) | inside).all(axis=1), "E_RESERVED", "dims", "0 beyond ndim")
-    elements = np.ones(rules.stop, np.uint64)
+    elements: U64 = np.ones(rules.stop, np.uint64)
     small = np.ones(rules.stop, np.bool_)
     for i in range(int(Limit.NDIM_MAX)):
         dim = np.where(inside[: rules.stop, i], rules["dims"][:, i], np.uint64(1))

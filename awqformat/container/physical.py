@@ -106,15 +106,16 @@ def check_physical(source: Source) -> Preamble:
         AwqError: the code of the first rule the file breaks.
     """
     header = _check_identity(source)
-    preamble_size = UNIT * (header.section_count + 2)
-    tail = TAIL.parse(source.read(preamble_size - UNIT, UNIT))
-    root = hashlib.sha256(source.read(0, preamble_size - UNIT)).digest()
+    table_end = UNIT * (header.section_count + 1)
+    front = source.read(0, table_end + UNIT)  # the bytes under the root, which from here on alone are believed
+    tail = TAIL.parse(front[table_end:])
+    root = hashlib.sha256(front[:table_end]).digest()
     if root != tail.root:
-        raise AwqError(
-            "E_DIGEST", "tail", "root", offset=preamble_size - UNIT, expected=root.hex(), got=tail.root.hex()
-        )
-    _check_header(header, tail.mac, preamble_size)
-    table = source.read(UNIT, UNIT * header.section_count)
+        raise AwqError("E_DIGEST", "tail", "root", offset=table_end, expected=root.hex(), got=tail.root.hex())
+    if HEADER.parse(front) != header:
+        raise AwqError("E_IO", "header", "read", offset=0, expected="the same bytes twice", got="a change")
+    _check_header(header, tail.mac, table_end + UNIT)
+    table = front[UNIT:table_end]
     sections = tuple(_section(table, UNIT * i) for i in range(header.section_count))
     preamble = Preamble(
         header.minor,
@@ -260,13 +261,29 @@ def _check_limits(preamble: Preamble) -> None:
 def _check_bytes(source: Source, preamble: Preamble) -> None:
     """P3: the digest of each section but DATA, then the padding after it."""
     for section, following in pairwise(preamble.physical()):
-        digest = hashlib.sha256()
+        hashed = hashlib.sha256()
         for part in source.parts(section.offset, section.size):
-            digest.update(part)
-        if digest.digest() != section.digest:
-            raise section.fault("E_DIGEST", "digest", expected=digest.hexdigest(), got=section.digest.hex())
+            hashed.update(part)
+        _check_digest(section, hashed.digest())
         padding = bytes(source.read(section.end, following.offset - section.end))
         stripped = padding.lstrip(b"\0")
         if stripped:
             at = section.end + len(padding) - len(stripped)
             raise AwqError("E_PADDING", section.name, "padding", offset=at, expected=0, got=stripped[0])
+
+
+def _check_digest(section: Section, digest: bytes) -> None:
+    if digest != section.digest:
+        raise section.fault("E_DIGEST", "digest", expected=digest.hex(), got=section.digest.hex())
+
+
+def read_section(source: Source, section: Section) -> memoryview:
+    """Return the bytes of a section that passed stage P; bytes that are read once more are verified once more.
+
+    Raises:
+        AwqError: E_DIGEST if they have changed since.
+    """
+    body = source.read(section.offset, section.size)
+    if not source.mapped:
+        _check_digest(section, hashlib.sha256(body).digest())
+    return body

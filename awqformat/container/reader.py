@@ -15,7 +15,7 @@ import numpy.typing as npt
 from awqformat.container import index, meta
 from awqformat.container.contents import Contents, Tensor
 from awqformat.container.data import TensorInfo, check_extent, plain_tensor, quantized_tensor
-from awqformat.container.physical import Preamble, check_physical
+from awqformat.container.physical import Preamble, check_physical, read_section
 from awqformat.container.source import Mode, Source
 from awqformat.dequantize import dequantize
 from awqformat.errors import AwqError
@@ -63,6 +63,7 @@ class AwqFile:
         digest = preamble[SectionType.DIGEST]
         if digest.size != 32 * int(rows.sum()):
             raise digest.fault("E_SIZE", "size", expected=32 * int(rows.sum()), got=digest.size)
+        self._digests = self._section(SectionType.DIGEST)
         self._first_row = np.concatenate([np.zeros(1, np.uint64), np.cumsum(rows, dtype=np.uint64)])
         self._verified = np.zeros(len(self._records), np.bool_)
         self._metadata: dict[str, str] = {}
@@ -71,8 +72,7 @@ class AwqFile:
             self._metadata = meta.decode(bytes(self._section(SectionType.META)), at)
 
     def _section(self, kind: SectionType) -> memoryview:
-        section = self._preamble[kind]
-        return self._source.read(section.offset, section.size)
+        return read_section(self._source, self._preamble[kind])
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -191,7 +191,7 @@ class AwqFile:
             name = self._names[i]
             tensors[name] = self.get_quantized(name) if self.is_quantized(name) else self.get_tensor(name)
         sections = {
-            section.type: bytes(self._source.read(section.offset, section.size))
+            section.type: bytes(read_section(self._source, section))
             for section in self._preamble.sections
             if not section.known
         }
@@ -205,9 +205,8 @@ class AwqFile:
     def _check(self, info: TensorInfo) -> memoryview:
         """Run stage D for one tensor and return the very bytes that passed."""
         extent = self._source.read(info.offset, info.size)
-        digest = self._preamble[SectionType.DIGEST].offset
         first, last = (int(row) for row in self._first_row[info.number : info.number + 2])
-        check_extent(info, extent, self._source.read(digest + 32 * first, 32 * (last - first)))
+        check_extent(info, extent, self._digests[32 * first : 32 * last])
         self._verified[info.number] = True
         return extent
 

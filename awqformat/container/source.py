@@ -30,15 +30,17 @@ class Source:
         if mode not in ("mmap", "pread"):
             raise ValueError(f"mode is 'mmap' or 'pread', not {mode!r}")
         self.path = os.fspath(path)
+        self._fd = -1
+        self._map: memoryview | None = None
         try:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            status = os.fstat(self._fd)
         except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
+            self.close()
             reason = getattr(error, "strerror", None) or str(error)
             raise AwqError("E_FILE", "file", "path", expected="a readable regular file",
                            got=f"{os.fsdecode(self.path)}: {reason}") from None  # fmt: skip
-        self._map: memoryview | None = None
         try:
-            status = os.fstat(self._fd)
             if not stat.S_ISREG(status.st_mode):
                 kind = stat.filemode(status.st_mode)[0]
                 names = {"d": "a directory", "p": "a FIFO", "c": "a device", "b": "a device", "s": "a socket"}

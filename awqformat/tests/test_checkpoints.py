@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -16,7 +17,7 @@ from awqformat.tests import damage
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.standard_normal((6, 64)).astype(np.float32)
-MODEL = {
+MODEL: dict[str, np.ndarray[Any, Any]] = {
     "fc.weight": WEIGHT,
     "half.weight": WEIGHT.astype(np.float16),
     "brain.weight": WEIGHT.astype(ml_dtypes.bfloat16),
@@ -73,7 +74,9 @@ def test_layers_the_group_size_divides_are_quantised(group_size: int, layers: li
     """The others, and all that is no layer, are kept as they are."""
     with open_checkpoint(model) as checkpoint:
         tensors = quantize_checkpoint(checkpoint, group_size)
-    assert [name for name, tensor in tensors.items() if isinstance(tensor, QuantizedTensor)] == layers
+    quantised = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, QuantizedTensor)}
+    assert list(quantised) == layers
+    assert not any(tensor.symmetric for tensor in quantised.values())
     kept = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, np.ndarray)}
     assert all((tensor == MODEL[name]).all() and tensor.dtype == MODEL[name].dtype for name, tensor in kept.items())
 

@@ -30,6 +30,7 @@ NAN = float("nan")
         ([1e200, 0], [1e200, 0], NAN, 0),
         ([True, False], [True, False], 1, 0),
         (5, 5, 1, 0),
+        (5, 7, 1, 4),
     ],
 )
 def test_distances(a: Any, b: Any, cosine: float, mse: float) -> None:

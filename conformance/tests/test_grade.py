@@ -20,7 +20,7 @@ def matrix(values: Any, dtype: str = "f32") -> Matrix:
     return Matrix(np.atleast_2d(np.array(values, numpy_dtype)), dtype)
 
 
-def f32(*values: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+def f32(*values: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return an expected row."""
     return np.atleast_2d(np.array(values, np.float32))
 
