@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from awq_conformance.outputs import collect
 from awq_conformance.process import Execution, execute
-from awq_conformance.protocol import AdapterExit
+from awq_conformance.protocol import REJECT_FILE, AdapterExit
 from awq_conformance.verdict import OutputError
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ class Observation:
         return self.execution.status == AdapterExit.ACCEPTED
 
     @property
+    def left(self) -> list[str]:
+        """Return the files that an adapter which does not accept the input must not leave."""
+        return sorted(name for name in self.files if name != REJECT_FILE)
+
+    @property
     def rejected(self) -> bool:
         """Return whether the adapter said that the file is malformed."""
         return self.execution.status == AdapterExit.REJECTED
@@ -75,7 +80,7 @@ class Adapter:
         try:
             argv = (*self.argv, op, path, str(outdir))
             execution = execute(argv, cwd=cwd, timeout=bounds.timeout, cancel=self.cancel)
-            if execution.status not in (AdapterExit.ACCEPTED, AdapterExit.REJECTED):
+            if execution.status not in list(AdapterExit):
                 return Observation(op, execution, {})
             files = collect(outdir, file_limit=bounds.file_bytes, count_limit=bounds.files)
             return Observation(op, execution, files)

@@ -86,6 +86,8 @@ def judge(case: Case, seen: Observation, terms: Terms, *, skippable: bool) -> Fi
     if seen.rejected:
         return _judge_rejection(case, seen)
     if ended.status == AdapterExit.UNSUPPORTED:
+        if seen.left:
+            return Finding(Verdict.OUTPUT_ON_REJECT, seen.op, f"{ended}, and left {seen.left[0]!r}")
         if skippable:
             return Finding(Verdict.SKIPPED, seen.op, f"{ended}, needs multiples of {terms.hello.align} (N, K)")
         return Finding(Verdict.UNSUPPORTED, seen.op, f"{ended}, though hello leaves nothing open here")
@@ -96,11 +98,10 @@ def _judge_rejection(case: Case, seen: Observation) -> Finding:
     if case.outcome == "accept":
         code = error_code(seen)
         return Finding(Verdict.OVER_REJECT, seen.op, f"expected 0, got {seen.execution}{code and f' ({code})'}")
-    left = sorted(name for name in seen.files if name != REJECT_FILE)
     if seen.fault is not None:
         return Finding(Verdict.OUTPUT_ON_REJECT, seen.op, seen.fault.detail)
-    if left:
-        return Finding(Verdict.OUTPUT_ON_REJECT, seen.op, f"left {left[0]!r}")
+    if seen.left:
+        return Finding(Verdict.OUTPUT_ON_REJECT, seen.op, f"left {seen.left[0]!r}")
     return Finding(Verdict.PASS, seen.op)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from awq_conformance.run import Certification
 
 _SHOWN: Final = 20  # failures told in full; the report has them all
+_CODES_SHOWN: Final = 5
 _TAIL_LINES: Final = 8
 _BAD: Final = "bold red"
 _GOOD: Final = "bold green"
@@ -115,6 +116,12 @@ def _tell_verdict(console: Console, run: Certification) -> None:
     matched, given = report.codes(run)
     if given:
         _line(console, (f"  error codes: {matched} of {given} match ({100 * matched / given:.0f} %)", ""))
+        other = [result for result in run.results.values() if result.code_matches is False]
+        for result in other[:_CODES_SHOWN]:
+            due = " or ".join(result.case.codes)
+            _line(console, (f"    {result.case.id}: expected {due}, got {result.code}", "dim"))
+        if len(other) > _CODES_SHOWN:
+            _line(console, (f"    ... and {len(other) - _CODES_SHOWN} more (the report has them all)", "dim"))
     corpus = request.corpus
     _line(console, (f"  {corpus.suite} {corpus.version}, corpus {corpus.sha256}, seed {request.seed}", "dim"))
 

@@ -55,6 +55,14 @@ def test_failures_come_first_and_name_tensor_element_and_values(zoo: Zoo) -> Non
     ]
 
 
+def test_another_code_is_shown_but_decides_nothing(zoo: Zoo) -> None:
+    """A loader that rejects with a code of its own is conformant, and is told what was due."""
+    result = run(zoo, "wrong-code")
+    assert result.exit_code == 0
+    assert "  error codes: 1 of 2 match (50 %)" in result.stdout
+    assert "    toy/fault: expected E_MAGIC, got E_NONSENSE" in result.stdout
+
+
 def test_a_selection_is_no_certification(zoo: Zoo, tmp_path: Path) -> None:
     """The verdict says so, and no certificate is written."""
     result = run(zoo, "right", "--case", "toy/small", "--report", tmp_path)

@@ -55,6 +55,7 @@ WRONG = [
     ("rejects-valid", "toy/big", "dequant", Verdict.OVER_REJECT, "expected 0, got exit status 65"),
     ("rejects-valid", "toy/fault", "dequant", Verdict.TWIN_FAILED, "toy/big was not accepted"),
     ("exits-1-on-reject", "toy/fault", "dequant", Verdict.CRASH, "exit status 1"),
+    ("unsupported-too-late", "toy/big", "dequant", Verdict.OUTPUT_ON_REJECT, "exit status 69, and left"),
     ("unsupported-on-reject", "toy/fault", "dequant", Verdict.UNSUPPORTED, "exit status 69"),
     ("accepts-everything", "toy/fault", "dequant", Verdict.OVER_ACCEPT, "expected 65 (E_MAGIC), got exit status 0"),
     ("leaves-output", "toy/fault", "dequant", Verdict.OUTPUT_ON_REJECT, "left '0.W.nk.f32.1x1.bin'"),

@@ -192,15 +192,31 @@ def inspect_otherwise(op: str, _out: Path, toy: dict[str, Any]) -> int | None:
     return 65 if op == "inspect" and not toy["fault"] else None
 
 
-def refuse_shapes(_op: str, _out: Path, toy: dict[str, Any]) -> int | None:
+def refuse_shapes(_op: str, out: Path, toy: dict[str, Any]) -> int | None:
     """Support even out_features only."""
-    return 69 if any("W" in tensor and len(tensor["W"]) % 2 for tensor in toy["tensors"]) else None
+    if not any("W" in tensor and len(tensor["W"]) % 2 for tensor in toy["tensors"]):
+        return None
+    clear(out)
+    return 69
 
 
 def wrong_code(_op: str, out: Path, toy: dict[str, Any]) -> None:
     """Reject with a code of its own invention."""
     if toy["fault"]:
         reject(out, "E_NONSENSE")
+
+
+def support_nothing(_op: str, out: Path, toy: dict[str, Any]) -> int | None:
+    """Call every valid file unsupported."""
+    if toy["fault"]:
+        return None
+    clear(out)
+    return 69
+
+
+def refuse_too_late(op: str, _out: Path, toy: dict[str, Any]) -> int | None:
+    """Answer that a valid file is not supported after writing what it holds."""
+    return 69 if op == "dequant" and not toy["fault"] and len(toy["tensors"]) > 1 else None
 
 
 VICES: dict[str, Vice] = {
@@ -230,10 +246,11 @@ VICES: dict[str, Vice] = {
     "edits-input": on("dequant", edit_input),
     "segfaults": on("dequant", lambda _: os.kill(os.getpid(), signal.SIGSEGV)),
     "hangs-later": on("dequant", hang),
-    "unsupported": only_valid(69),
+    "unsupported": support_nothing,
     "rejects-valid": only_valid(65),
     "exits-1-on-reject": only_faulty(1),
     "unsupported-on-reject": only_faulty(69),
+    "unsupported-too-late": refuse_too_late,
     "accepts-everything": accept_all,
     "leaves-output": leave_output,
     "inspects-otherwise": inspect_otherwise,
