@@ -45,12 +45,13 @@ Source::Source(const std::string& path) {
 }
 
 Source::~Source() {
+  if (descriptor_ < 0) return;
   if (map_) munmap(const_cast<std::uint8_t*>(map_), static_cast<std::size_t>(size_));
   close(descriptor_);
 }
 
 void Source::Map() {
-  if (size_ == 0 || size_ > std::numeric_limits<std::size_t>::max()) return;
+  if (descriptor_ < 0 || size_ == 0 || size_ > std::numeric_limits<std::size_t>::max()) return;
   void* map =
       mmap(nullptr, static_cast<std::size_t>(size_), PROT_READ, MAP_PRIVATE, descriptor_, 0);
   if (map != MAP_FAILED) map_ = static_cast<const std::uint8_t*>(map);
@@ -58,6 +59,10 @@ void Source::Map() {
 
 void Source::Read(std::uint64_t offset, void* out, std::size_t size) const {
   auto* bytes = static_cast<std::uint8_t*>(out);
+  if (descriptor_ < 0) {
+    std::copy_n(map_ + (offset - base_), size, bytes);
+    return;
+  }
   constexpr std::size_t kMost = std::size_t{1} << 30;  // one call may not take more everywhere
   while (size > 0) {
     const ssize_t count =
@@ -75,7 +80,7 @@ void Source::Read(std::uint64_t offset, void* out, std::size_t size) const {
 
 const std::uint8_t* Source::View(std::uint64_t offset, std::size_t size,
                                  std::vector<std::uint8_t>& scratch) const {
-  if (map_) return map_ + offset;
+  if (map_) return map_ + (offset - base_);
   if (scratch.size() < size) scratch.resize(size);
   Read(offset, scratch.data(), size);
   return scratch.data();

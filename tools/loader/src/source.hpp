@@ -1,4 +1,4 @@
-// The bytes of one open file, by descriptor: mapped, or read where they are asked for.
+// The bytes of one file: mapped, read where they are asked for, or in memory from the start.
 #ifndef AWQ_SRC_SOURCE_HPP
 #define AWQ_SRC_SOURCE_HPP
 
@@ -18,6 +18,9 @@ class Source {
  public:
   /// Opens a regular file without ever blocking; E_FILE for anything else.
   explicit Source(const std::string& path);
+  /// Bytes of the caller, which outlive the Source: those of the file from `base` on.
+  Source(const std::uint8_t* bytes, std::size_t size, std::uint64_t base = 0)
+      : size_(base + size), base_(base), map_(bytes) {}
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
   ~Source();
@@ -28,7 +31,7 @@ class Source {
   std::uint64_t size() const { return size_; }
   const std::uint8_t* map() const { return map_; }
 
-  /// Copies bytes through the descriptor, mapped or not; E_IO when they are no longer there.
+  /// Copies bytes, through the descriptor if there is one: a mapped file that shrank is E_IO.
   void Read(std::uint64_t offset, void* out, std::size_t size) const;
 
   /// The bytes in the map, or read into `scratch`.
@@ -36,8 +39,9 @@ class Source {
                            std::vector<std::uint8_t>& scratch) const;
 
  private:
-  int descriptor_ = -1;
+  int descriptor_ = -1;  // none when the bytes are the caller's
   std::uint64_t size_ = 0;
+  std::uint64_t base_ = 0;  // place of map_ in the file
   const std::uint8_t* map_ = nullptr;
 };
 

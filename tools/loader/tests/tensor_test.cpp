@@ -70,7 +70,7 @@ TEST(tensor, "D03: padding in and after segments, and an odd high nibble, are E_
     CHECK_EQUAL(flipped(row.tensor, row.from - 1, 0), "accept", "an edit of nothing");
   }
   for (std::uint64_t row = 0; row < 16; ++row) {
-    for (const std::uint8_t bit : {0x10, 0x80}) {
+    for (const std::uint8_t bit : {std::uint8_t{0x10}, std::uint8_t{0x80}}) {
       CHECK_EQUAL(flipped(2, kB[2] + 2 * row + 1, bit), "E_PADDING", row);
       CHECK_EQUAL(flipped(2, kB[2] + 2 * row, bit), "accept", row);
       CHECK_EQUAL(flipped(1, kA[2] + 2 * row + 1, bit), "accept", row);
@@ -184,16 +184,20 @@ TEST(tensor, "None checks no data until it is asked to") {
   CHECK_EQUAL(CodeOf([&] { file.VerifyAll(); }), "E_DIGEST", "asked");
 }
 
-TEST(tensor, "a tensor is verified once") {
+// req: AWQ-CON-074
+TEST(tensor, "without a map, what is handed out is what was verified") {
   const Image image = Build(Rich());
   const OnDisk disk(image.bytes);
   const awq::File file(disk.path(), {awq::Verify::Touch, awq::Mode::Pread});
-  std::uint8_t byte = 0;
-  file.Read(1, {0, 1}, &byte);
-  disk.Overwrite(image.Extent(1), byte ^ 1);  // what the reader documents as out of its reach
+  std::uint8_t first = 0, again = 0;
+  file.Read(1, {0, 1}, &first);
+  disk.Overwrite(image.Extent(1), first ^ 1);
   disk.Overwrite(image.Extent(2), image.bytes[image.Extent(2)] ^ 1);
-  CHECK_EQUAL(CodeOf([&] { file.Read(1, {0, 1}, &byte); }), "accept", "verified before");
-  CHECK_EQUAL(CodeOf([&] { file.Read(2, {0, 1}, &byte); }), "E_DIGEST", "not yet verified");
+  CHECK_EQUAL(CodeOf([&] { file.Read(1, {0, 1}, &again); }), "accept", "held since it was verified");
+  CHECK_EQUAL(unsigned{again}, unsigned{first}, "not what the file holds by now");
+  CHECK_EQUAL(CodeOf([&] { file.Read(2, {0, 1}, &again); }), "E_DIGEST", "read for the first time");
+  CHECK_EQUAL(CodeOf([&] { file.Read(3, {0, 1}, &again); }), "accept", "held instead of 1");
+  CHECK_EQUAL(CodeOf([&] { file.Read(1, {0, 1}, &again); }), "E_DIGEST", "read once more");
 }
 
 // req: AWQ-CON-078, AWQ-CON-079

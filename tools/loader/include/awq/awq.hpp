@@ -24,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "awq/export.h"
 #include "awq/format.h"
 
 namespace awq {
@@ -36,10 +37,10 @@ enum class Code {
 };
 
 /// The code as it is written in the spec, such as "E_MAGIC".
-const char* Name(Code code) noexcept;
+AWQ_API const char* Name(Code code) noexcept;
 
 /// One fault of one file, as data. what() is one line of printable ASCII.
-class Error : public std::runtime_error {
+class AWQ_API Error : public std::runtime_error {
  public:
   Error(Code code, std::string where, std::string field,
         std::optional<std::uint64_t> offset = std::nullopt, std::string expected = {},
@@ -85,7 +86,7 @@ enum class Dtype : std::uint8_t {
 };
 
 /// Size of one element in bits; 0 for NONE.
-unsigned Bits(Dtype dtype) noexcept;
+AWQ_API unsigned Bits(Dtype dtype) noexcept;
 
 /// Elements first .. first + count - 1 of a row-major matrix.
 struct Range {
@@ -100,7 +101,7 @@ struct Segment {
 };
 
 /// One record of the index, checked, with what follows from it.
-struct Tensor {
+struct AWQ_API Tensor {
   std::size_t number;     ///< place in the index, from 0
   std::string_view name;  ///< valid as long as the File
   Dtype dtype;            ///< U4 when quantized
@@ -143,14 +144,21 @@ struct Options {
   Mode mode = Mode::Mmap;
 };
 
-/// An open file. Const member functions may be called from several threads at once.
+/// An open file.
+///
+/// Thread safety: all const member functions may be called on one File from any number of threads
+/// at once, without a lock; moving, assigning and destroying may not overlap with any other use.
+/// Two threads that touch the same tensor first may both check it, and get the same answer.
 ///
 /// Checking is against what the file held at that moment: nothing protects a reader from a file
 /// that is rewritten in place afterwards (writers replace files by renaming).
-class File {
+class AWQ_API File {
  public:
   /// Opens and validates `path`, a regular file or a link to one; throws Error.
   explicit File(const std::string& path, Options options = {});
+  /// The same for a file that is in memory already. The bytes are not copied: they stay as they
+  /// are as long as the File.
+  static File FromMemory(const void* bytes, std::size_t size, Verify verify = Verify::Touch);
   File(File&&) noexcept;
   File& operator=(File&&) noexcept;
   ~File();
@@ -163,8 +171,9 @@ class File {
   std::string_view meta_text() const noexcept;  ///< the JSON object; empty without META
   std::optional<std::string> Meta(std::string_view key) const;
 
-  /// Checks the data (digests, padding, scales) of every tensor not checked yet, in index order,
-  /// whatever the options say; throws the Error of the first that fails.
+  /// Checks the data (digests, padding, scales) of every tensor not checked yet, whatever the
+  /// options say, on as many threads as there are cores if there is work for them; throws the Error
+  /// of the first, in index order, that fails.
   void VerifyAll() const;
 
   /// Writes elements `range` of the [R, K] matrix of tensor `number` as F32, F16 or BF16.
@@ -185,11 +194,12 @@ class File {
 
  private:
   struct State;
+  explicit File(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
 /// A dense row-major matrix that owns its values.
-class Matrix {
+class AWQ_API Matrix {
  public:
   Matrix(std::vector<std::uint32_t> dims, Dtype dtype);
 
@@ -213,7 +223,8 @@ class Matrix {
 };
 
 /// Opens `path`, checks it and tensor `tensor`, and returns its weight ready for use.
-Matrix LoadAWQWeight(const std::string& path, const std::string& tensor, Dtype dtype = Dtype::F32);
+AWQ_API Matrix LoadAWQWeight(const std::string& path, const std::string& tensor,
+                             Dtype dtype = Dtype::F32);
 
 }  // namespace awq
 
