@@ -123,8 +123,7 @@ void Weights(const Source& source, const Tensor& t, Range range, Narrow narrow, 
 }  // namespace
 
 void ReadWeights(const Source& source, const Tensor& t, Range range, float* out) {
-  Weights(
-      source, t, range, [](float weight) { return weight; }, out);
+  Weights(source, t, range, [](float weight) { return weight; }, out);
 }
 
 void ReadWeightsF16(const Source& source, const Tensor& t, Range range, std::uint16_t* out) {

@@ -81,7 +81,7 @@ class Scanner {
       }
     }
     constexpr std::string_view kDigits = "0123456789abcdef";
-    for (int value = 0; value < 0x20; ++value) {
+    for (unsigned value = 0; value < 0x20; ++value) {
       const auto meaning = static_cast<char>(value);
       const char form[] = {'\\', 'u', '0', '0', kDigits[value >> 4u], kDigits[value & 15u]};
       if (text_.substr(at_, sizeof form) != std::string_view(form, sizeof form)) continue;

@@ -64,7 +64,7 @@ Digest BundledSha256::Finish() {
 
 void BundledSha256::Compress(const std::uint8_t* block) {
   std::uint32_t w[64];
-  for (int t = 0; t < 16; ++t) w[t] = LoadBig(block + 4 * t);
+  for (std::size_t t = 0; t < 16; ++t) w[t] = LoadBig(block + 4 * t);
   for (int t = 16; t < 64; ++t) {
     const std::uint32_t a = w[t - 15], b = w[t - 2];
     w[t] = w[t - 16] + (Rotate(a, 7) ^ Rotate(a, 18) ^ (a >> 3)) + w[t - 7] +

@@ -62,7 +62,7 @@ TEST(container, "P02: another magic is E_MAGIC") {
 
 TEST(container, "P03 to P06: version, section count and hash are checked before the table") {
   ExpectEach("P03 major", "E_VERSION", 8, 2, {0, 2, 0x100, 0xffff});
-  for (const std::uint64_t count : {0, 3, 17, 65535}) {
+  for (const std::uint64_t count : {0u, 3u, 17u, 65535u}) {
     Image image = Build(Rich());
     image.Put(20, 2, count);
     CHECK_EQUAL(Verdict(image), "E_LIMIT", count);

@@ -148,7 +148,7 @@ TEST(dequantize, "any range of eights gives the same elements as the whole, in b
       std::vector<float> whole(t.elements());
       file.Dequantize(number, t.Rows(0, t.rows()), awq::Dtype::F32, whole.data(), 4 * whole.size());
       for (std::uint64_t first = 0; first < whole.size(); first += 40) {
-        for (const std::uint64_t count : {0, 8, 24, 72}) {
+        for (const std::uint64_t count : {0u, 8u, 24u, 72u}) {
           if (first + count > whole.size()) continue;
           std::vector<float> part(count + 1, -1.0f);
           file.Dequantize(number, {first, count}, awq::Dtype::F32, part.data(), 4 * count);

@@ -35,7 +35,7 @@ TEST(tensor, "D01, D02: each chunk of a tensor of three has a digest of its own"
   const Image good = Build(spec);
   CHECK_EQUAL(good.Size(kDigest), 96u, "three rows");
   CHECK_EQUAL(Verdict(good), "accept", "three chunks");
-  for (const std::uint64_t at : {0, (1 << 20) - 1, 1 << 20, 2 << 20, (5 << 19) - 1}) {
+  for (const std::uint64_t at : {0u, (1u << 20) - 1, 1u << 20, 2u << 20, (5u << 19) - 1}) {
     Image image = good;
     image.Flip(image.Section(kData) + at);
     CHECK_EQUAL(Verdict(image), "E_DIGEST", at);
@@ -77,7 +77,7 @@ TEST(tensor, "D03: padding in and after segments, and an odd high nibble, are E_
     }
   }
   FileSpec between = Small();  // 96 bytes of codes, 48 of scales, 16 of zero points
-  for (const std::uint64_t at : {96, 127, 176, 191, 208, 255}) {
+  for (const std::uint64_t at : {96u, 127u, 176u, 191u, 208u, 255u}) {
     const auto edit = [&](Image& i) { i.Flip(i.Extent(0) + at); };
     CHECK_EQUAL(After(false, edit, between), "E_PADDING", at);
   }
@@ -128,7 +128,7 @@ TEST(tensor, "the lowest failing tensor is reported, wherever its extent lies") 
   FileSpec spec = Rich();
   spec.order = {3, 2, 1, 0};
   Image image = Build(spec);
-  for (const std::size_t tensor : {1, 2, 3}) image.Flip(image.Extent(tensor));
+  for (const std::size_t tensor : {1u, 2u, 3u}) image.Flip(image.Extent(tensor));
   const OnDisk disk(image.bytes);
   try {
     const awq::File file(disk.path(), {awq::Verify::All, awq::Mode::Mmap});
@@ -193,7 +193,8 @@ TEST(tensor, "without a map, what is handed out is what was verified") {
   file.Read(1, {0, 1}, &first);
   disk.Overwrite(image.Extent(1), first ^ 1);
   disk.Overwrite(image.Extent(2), image.bytes[image.Extent(2)] ^ 1);
-  CHECK_EQUAL(CodeOf([&] { file.Read(1, {0, 1}, &again); }), "accept", "held since it was verified");
+  CHECK_EQUAL(CodeOf([&] { file.Read(1, {0, 1}, &again); }), "accept",
+              "held since it was verified");
   CHECK_EQUAL(unsigned{again}, unsigned{first}, "not what the file holds by now");
   CHECK_EQUAL(CodeOf([&] { file.Read(2, {0, 1}, &again); }), "E_DIGEST", "read for the first time");
   CHECK_EQUAL(CodeOf([&] { file.Read(3, {0, 1}, &again); }), "accept", "held instead of 1");
