@@ -66,10 +66,10 @@ class AwqFile:
         self._digests = self._section(SectionType.DIGEST)
         self._first_row = np.concatenate([np.zeros(1, np.uint64), np.cumsum(rows, dtype=np.uint64)])
         self._verified = np.zeros(len(self._records), np.bool_)
-        self._metadata: dict[str, str] = {}
+        self._meta = b""
         if SectionType.META in preamble:
-            at = preamble[SectionType.META].offset
-            self._metadata = meta.decode(bytes(self._section(SectionType.META)), at)
+            self._meta = bytes(self._section(SectionType.META))
+            meta.check(self._meta, preamble[SectionType.META].offset)
 
     def _section(self, kind: SectionType) -> memoryview:
         return read_section(self._source, self._preamble[kind])
@@ -94,7 +94,7 @@ class AwqFile:
 
     def metadata(self) -> dict[str, str]:
         """Return the entries of META."""
-        return dict(self._metadata)
+        return meta.decode(self._meta, 0) if self._meta else {}
 
     def __len__(self) -> int:
         return len(self._names)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from awqformat import AwqError
-from awqformat.container.meta import decode, encode
+from awqformat.container.meta import check, decode, encode
 from awqformat.tests import strategies
 
 CANONICAL = [
@@ -83,10 +86,10 @@ def test_every_other_text_is_refused(name: str) -> None:
 
 
 def test_the_first_wrong_byte_is_named() -> None:
-    """The offset is that of the first byte that is not canonical."""
+    """The offset is that of the byte, or of the key, that no canonical text has there."""
     with pytest.raises(AwqError, match=r"E_META META: text, at byte 1004, expected .* got "):
         decode(b'{"k" :"v"}', 1000)
-    with pytest.raises(AwqError, match=r"at byte 1002"):
+    with pytest.raises(AwqError, match=r"at byte 1008"):
         decode(b'{"b":"","a":""}', 1000)
 
 
@@ -114,3 +117,36 @@ def test_what_has_no_text_is_refused(entries: Any) -> None:
     """Keys and values are strings that UTF-8 can hold."""
     with pytest.raises(AwqError, match=r"^E_META META: "):
         encode(entries)
+
+
+@pytest.mark.req("AWQ-CON-080")
+@pytest.mark.parametrize("unit", ['"a', "\\n", "é", "\U0001f600", "plain text "])
+def test_checking_takes_memory_for_one_key(unit: str) -> None:
+    """The largest META is checked within a fraction of its own size, whatever is in it."""
+    text = encode({"k": (unit * (2**20))[: (2**20 - 100) // (2 * len(unit.encode()))]})
+    tracemalloc.start()
+    check(text, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+@given(strategies.metadata(), st.integers(0), st.binary(max_size=3), st.integers(0, 3))
+def test_a_text_is_canonical_exactly_when_writing_it_again_gives_it(
+    entries: dict[str, str], at: int, new: bytes, size: int
+) -> None:
+    """The grammar accepts what parsing and writing again leaves unchanged, and nothing else."""
+    text = encode(entries or {"k": "v"})
+    at %= len(text) + 1
+    text = text[:at] + new + text[at + size :]
+    try:
+        parsed = json.loads(text.decode("utf-8"))
+        canonical = isinstance(parsed, dict) and bool(parsed) and encode(parsed) == text
+    except (ValueError, RecursionError, AwqError):
+        canonical = False
+    try:
+        check(text, 0)
+    except AwqError:
+        assert not canonical
+    else:
+        assert canonical
