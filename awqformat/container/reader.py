@@ -123,7 +123,7 @@ class AwqFile:
         Args:
             name: the tensor's name.
             dtype: float32, float16 or ml_dtypes.bfloat16; for quantised tensors only.
-            out: where to dequantise to, as in :func:`awqformat.dequantize`.
+            out: where to dequantise or copy to, as in :func:`awqformat.dequantize`.
 
         Returns:
             (.., N, K) for a quantised tensor; the stored shape, read-only and without copying, for a plain one.
@@ -136,7 +136,14 @@ class AwqFile:
         extent = self._extent(info)
         if info.quantized:
             return dequantize(quantized_tensor(info, extent), dtype, out)
-        return plain_tensor(info, extent)
+        tensor = plain_tensor(info, extent)
+        if out is None:
+            return tensor
+        if out.shape != tensor.shape or out.dtype != tensor.dtype:
+            raise AwqError("E_DIMS", "out", "array", expected=f"{tensor.dtype} {tensor.shape}",
+                           got=f"{out.dtype} {out.shape}")  # fmt: skip
+        np.copyto(out, tensor)
+        return out
 
     def get_quantized(self, name: str) -> QuantizedTensor:
         """Return codes, scales and zero points of one quantised tensor, without copying them.

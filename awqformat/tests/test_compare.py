@@ -79,3 +79,12 @@ def test_every_tensor_of_the_original_is_compared(tmp_path: Path) -> None:
     assert 0 < results["a"].mse < 0.02
     assert results["b"].cosine == pytest.approx(1)
     assert results["b"].mse == 0
+
+
+def test_a_plain_tensor_kept_bit_for_bit_passes_whatever_it_holds(tmp_path: Path) -> None:
+    """A plain tensor with NaN or Inf passes when it is stored as it was."""
+    mask = np.array([0, -np.inf, np.nan], np.float32)
+    save_file({"mask": mask}, tmp_path / "f")
+    with safe_open(tmp_path / "f") as file:
+        (result,) = compare({"mask": mask}, file)
+    assert result.passes(0.99, 1e-3)

@@ -283,3 +283,14 @@ def test_every_single_bit_counts(part: int, tmp_path: Path) -> None:
                 safe_open(path, verify="all", mode="pread")
             os.pwrite(file.fileno(), bytes([data[at]]), at)
     safe_open(path, verify="all").close()
+
+
+def test_a_plain_tensor_is_copied_where_the_caller_says(tmp_path: Path) -> None:
+    """With ``out`` a plain tensor is written there, and one that does not fit is refused."""
+    save_file({"p": np.arange(6, dtype=np.int16).reshape(2, 3)}, tmp_path / "f")
+    out = np.zeros((2, 3), np.int16)
+    with safe_open(tmp_path / "f") as file:
+        assert file.get_tensor("p", out=out) is out
+        assert out.tolist() == [[0, 1, 2], [3, 4, 5]]
+        with pytest.raises(AwqError, match="E_DIMS out"):
+            file.get_tensor("p", out=np.zeros((3, 2), np.int16))
