@@ -202,6 +202,7 @@ CASES: Final = (
             "E_RESERVED",
             "AWQ-CON-022",
             flip(at(32 + i)),
+            stale=i == 0,
         )
         for i in (0, 15)
     ),

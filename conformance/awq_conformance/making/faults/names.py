@@ -112,6 +112,7 @@ CASES: Final = (
             "E_NAME",
             "AWQ-CON-047",
             put(name_of(WEIGHT, place), new),
+            stale=name == "slash",
         )
         for name, (place, new) in _CHARACTERS.items()
     ),

@@ -40,6 +40,7 @@ CASES: Final = (
             "E_RECORD",
             "AWQ-CON-053",
             in_record(WEIGHT, "scale_dtype", dtype),
+            stale=dtype is Dtype.I8,
         )
         for dtype in (Dtype.NONE, Dtype.I8, Dtype.F64, Dtype.U4)
     ),
@@ -67,6 +68,7 @@ CASES: Final = (
             "E_FEATURE",
             "AWQ-CON-056",
             in_record(WEIGHT, "layout", layout),
+            stale=layout == 1,
         )
         for layout in (1, 127, 128, 255)
     ),
@@ -85,6 +87,7 @@ CASES: Final = (
             "E_DIMS",
             "AWQ-CON-049",
             in_record(NORM, "ndim", ndim),
+            stale=ndim == 9,
             refs=_GGUF_TOOLS,
         )
         for ndim in (9, 255)
@@ -101,7 +104,12 @@ CASES: Final = (
     ),
     *(
         Fault(
-            f"container/dim-{i}-zero", f"dimension {i} is 0", "E_DIMS", "AWQ-CON-059", in_record(WEIGHT, "dims", 0, i)
+            f"container/dim-{i}-zero",
+            f"dimension {i} is 0",
+            "E_DIMS",
+            "AWQ-CON-059",
+            in_record(WEIGHT, "dims", 0, i),
+            stale=i == 0,
         )
         for i in (0, 1)
     ),

@@ -116,6 +116,7 @@ _TABLE: Final = (
             "E_FEATURE",
             "AWQ-CON-025",
             body(number, b"?", critical=True),
+            stale=number == 0x11,
         )
         for number in (0x11, 0x80000001)
     ),
@@ -155,6 +156,7 @@ _TABLE: Final = (
         "E_RESERVED",
         "AWQ-CON-031",
         flip(entry_of(DATA, 63)),
+        stale=True,
     ),
 )
 
@@ -246,7 +248,7 @@ _PLACES: Final = (
         also=("AWQ-CON-081",),
         refs=("https://github.com/ollama/ollama/issues/17042",),
     ),
-    Fault("container/meta-empty", "META of 0 bytes", "E_LIMIT", "AWQ-CON-038", body(META, b"")),
+    Fault("container/meta-empty", "META of 0 bytes", "E_LIMIT", "AWQ-CON-038", body(META, b""), stale=True),
 )
 
 _BYTES: Final = (

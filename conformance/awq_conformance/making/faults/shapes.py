@@ -97,6 +97,7 @@ _SHAPES: Final = (
         "E_OVERFLOW",
         "AWQ-CON-061",
         _norm_dims(2**20, 2**20 + 1),
+        stale=True,
     ),
     Fault(
         "container/elements-wrap-to-size",
@@ -127,7 +128,14 @@ _SHAPES: Final = (
     ),
     Fault("container/in-features-huge", "K = 2^31", "E_SIZE", "AWQ-CON-064", in_record(WEIGHT, "dims", 2**31, 1)),
     *(
-        Fault(f"container/in-features-{name}", f"K = {k}", "E_GROUP", "AWQ-CON-062", in_record(WEIGHT, "dims", k, 1))
+        Fault(
+            f"container/in-features-{name}",
+            f"K = {k}",
+            "E_GROUP",
+            "AWQ-CON-062",
+            in_record(WEIGHT, "dims", k, 1),
+            stale=name == "odd",
+        )
         for name, k in {"max": 2**32 - 1, "even": 60, "odd": 65}.items()
     ),
     *(
@@ -171,6 +179,7 @@ _SHAPES: Final = (
             "E_SIZE",
             "AWQ-CON-064",
             in_record(WEIGHT, "extent_size", size),
+            stale=name == "zero",
         )
         for name, size in {"zero": 0, "one": 1, "max": 2**64 - 1}.items()
     ),
@@ -234,7 +243,7 @@ _TILING: Final = (
         "AWQ-CON-066",
         _exchange_extents,
     ),
-    Fault("container/digest-row-added", "one row of DIGEST too many", "E_SIZE", "AWQ-CON-067", _rows(1)),
+    Fault("container/digest-row-added", "one row of DIGEST too many", "E_SIZE", "AWQ-CON-067", _rows(1), stale=True),
     Fault("container/digest-row-missing", "one row of DIGEST too few", "E_SIZE", "AWQ-CON-067", _rows(-1)),
     Fault(
         "container/empty-with-strings",
@@ -250,6 +259,7 @@ _TILING: Final = (
         "E_LAYOUT",
         "AWQ-CON-066",
         body(_DATA, bytes(64), critical=True),
+        stale=True,
         twin=_EMPTY,
         refs=("https://github.com/huggingface/safetensors/issues/466",),
     ),
