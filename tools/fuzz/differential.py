@@ -1,6 +1,6 @@
 """Feed mutants to the Python reader and to the C++ reader, and tell where they differ.
 
-python tools/fuzz/differential.py [--runs N] [--seconds S] [--seed X] [--save DIR] [--library PATH] [FILE..]
+python tools/fuzz/differential.py [--runs N] [--seconds S] [--seed X] [--save DIR] [--core PATH] [FILE..]
 
 Fails when one reader accepts what the other rejects, when both accept and read different values, when a reader does
 anything but accept or report a code of the spec, or when writing what was read gives other bytes. Where both reject,
@@ -128,13 +128,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
     parser.add_argument("--seed", default="1", help="any text; the same mutants for the same text and files")
     parser.add_argument("--save", type=Path, default=ROOT / ".build" / "fuzz", help="folder for mutants that fail")
-    parser.add_argument("--library", help="libawq as a shared library: faster than awq-loader, and compares values")
+    parser.add_argument("--core", help="libawq as a shared library: faster than awq-loader, and compares values")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="files to mutate (default: the corpus)")
     chosen = parser.parse_args(arguments)
     loader = shutil.which("awq-loader", path=str(Path(sys.executable).parent)) or shutil.which("awq-loader")
-    if chosen.library is None and loader is None:
-        parser.error("awq-loader is not on PATH: run make setup, or name the library with --library")
-    core: Reader = Library(chosen.library) if chosen.library else Loader(str(loader))
+    if chosen.core is None and loader is None:
+        parser.error("awq-loader is not on PATH: run make setup, or name the library with --core")
+    core: Reader = Library(chosen.core) if chosen.core else Loader(str(loader))
     files = [path.read_bytes() for path in chosen.files] or seeds()
     runs = chosen.runs or (10_000 if chosen.seconds == float("inf") else sys.maxsize)
     tally = compare(files, core, chosen.seed, runs, chosen.seconds, chosen.save)
