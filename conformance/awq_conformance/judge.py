@@ -78,7 +78,7 @@ def judge(case: Case, seen: Observation, terms: Terms, *, skippable: bool) -> Fi
         return Finding(Verdict.TIMEOUT, seen.op, str(ended))
     if ended.peak_rss > terms.memory(case):
         detail = f"expected at most {terms.memory(case) // _MIB} MiB resident, got {ended.peak_rss // _MIB} MiB"
-        return Finding(Verdict.MEMORY, seen.op, detail)
+        return Finding(Verdict.OOM, seen.op, detail)
     if seen.accepted:
         if case.outcome == "reject":
             return Finding(Verdict.OVER_ACCEPT, seen.op, f"expected 65 ({' or '.join(case.codes)}), got {ended}")

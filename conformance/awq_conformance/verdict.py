@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import Final
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from awq_conformance.evidence import Evidence
 
 
 class Verdict(Enum):
@@ -26,7 +29,7 @@ class Verdict(Enum):
     UNSUPPORTED = "UNSUPPORTED"
     CRASH = "CRASH"
     TIMEOUT = "TIMEOUT"
-    MEMORY = "MEMORY"
+    OOM = "OOM"
     PROTOCOL = "PROTOCOL"
     NONDETERMINISTIC = "NONDETERMINISTIC"
     TWIN_FAILED = "TWIN-FAILED"
@@ -49,22 +52,41 @@ MEANING: Final[dict[Verdict, str]] = {
     Verdict.UNSUPPORTED: "answered 69 to something not declared as unsupported",
     Verdict.CRASH: "ended by a signal, or with a status other than 0, 65 and 69",
     Verdict.TIMEOUT: "still running at the time limit",
-    Verdict.MEMORY: "used more memory than the file can explain",
+    Verdict.OOM: "used more memory than the file can explain",
     Verdict.PROTOCOL: "broke the adapter protocol",
     Verdict.NONDETERMINISTIC: "two runs on the same file differ",
     Verdict.TWIN_FAILED: "rejected, but its valid twin was not read correctly either, so the rejection proves nothing",
 }
 
 
+class Grade(IntEnum):
+    """How close outputs come, best first (spec: conformance, "Grades")."""
+
+    EXACT = 0
+    BOUNDED = 1
+    FUNCTIONAL = 2
+    FAIL = 3
+
+    def __str__(self) -> str:
+        """Return the name people use, such as ``exact``."""
+        return self.name.lower()
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One verdict with its place: the operation, the tensor's number, the output (W, q, z, s, P), one line."""
+    """One verdict with its place: the operation, the tensor's number, the output (W, q, z, s, P), one line.
+
+    ``mode`` is how the adapter was called, one-shot or serve. ``grade`` is the worst of all elements of W seen here.
+    """
 
     verdict: Verdict
     op: str
     detail: str = ""
     tensor: int | None = None
     what: str = ""
+    mode: str = "one-shot"
+    grade: Grade = Grade.EXACT
+    evidence: Evidence | None = None
 
     @property
     def failed(self) -> bool:

@@ -33,7 +33,7 @@ def cases(corpus_root: Path) -> dict[str, Case]:
     return load(corpus_root).cases
 
 
-@pytest.mark.parametrize(("rss", "verdict"), [(512 << 20, Verdict.PASS), ((512 << 20) + 1, Verdict.MEMORY)])
+@pytest.mark.parametrize(("rss", "verdict"), [(512 << 20, Verdict.PASS), ((512 << 20) + 1, Verdict.OOM)])
 def test_memory_is_a_verdict(cases: dict[str, Case], rss: int, verdict: Verdict) -> None:
     """A small file explains half a GiB at most."""
     fault = cases["toy/fault"]
