@@ -1,17 +1,19 @@
-"""The adapter under test: a command, found once, called once per operation."""
+"""The adapter under test: a command, found once, and how it is called."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 import shutil
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from awq_conformance.outputs import collect
 from awq_conformance.process import Execution, execute
-from awq_conformance.protocol import REJECT_FILE, AdapterExit
+from awq_conformance.protocol import ONE_SHOT, REJECT_FILE, AdapterExit
 from awq_conformance.verdict import OutputError
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from awq_conformance.cases import Case
+    from awq_conformance.session import Break
 
 
 class AdapterMissingError(Exception):
@@ -36,15 +39,19 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything seen of one call: how the process ended and the files it left.
+    """Everything seen of one call: how it ended and the files it left.
 
     ``fault`` is set instead of ``files`` when the output folder holds something that cannot be taken in.
+    ``mode`` is how the adapter was called; ``broken`` is what a session did instead of answering.
     """
 
     op: str
     execution: Execution
     files: dict[str, bytes]
     fault: OutputError | None = None
+    mode: str = ONE_SHOT
+    code: str = ""
+    broken: Break | None = None
 
     @property
     def accepted(self) -> bool:
@@ -62,39 +69,91 @@ class Observation:
         return self.execution.status == AdapterExit.REJECTED
 
 
-@dataclass(frozen=True)
-class Adapter:
-    """A command that speaks the protocol, and the folder where its calls get their temporary folders."""
+class Caller(ABC):
+    """A way to put operations to an adapter, one case at a time."""
 
-    argv: tuple[str, ...]
-    scratch: Path
-    cancel: threading.Event
-    _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
+    mode: str
+
+    @abstractmethod
+    def ask(self, ops: Sequence[str], path: str, bounds: Bounds) -> list[Observation]:
+        """Ask for each operation on ``path``; after a crash or a hang the remaining ones may be missing."""
 
     def call(self, op: str, path: str, bounds: Bounds) -> Observation:
-        """Run ``argv op path outdir`` in a fresh folder, which is gone again afterwards."""
-        folder = self.scratch / str(next(self._numbers))
-        outdir, cwd = folder / "out", folder / "cwd"
-        outdir.mkdir(parents=True)
-        cwd.mkdir()
+        """Ask for one operation."""
+        return self.ask([op], path, bounds)[0]
+
+    def close(self) -> str:
+        """End what is kept running; return what was wrong with the end, or an empty string."""
+        return ""
+
+    def kill(self) -> None:  # noqa: B027  # most have nothing to end
+        """End what is kept running, at once."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Fresh folders under ``root``, one for each call."""
+
+    root: Path
+    _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
+
+    @contextmanager
+    def fresh(self) -> Iterator[Path]:
+        """Make a folder; it is gone again afterwards."""
+        folder = self.root / str(next(self._numbers))
+        folder.mkdir(parents=True)
         try:
-            argv = (*self.argv, op, path, str(outdir))
-            execution = execute(argv, cwd=cwd, timeout=bounds.timeout, cancel=self.cancel)
-            if execution.status not in list(AdapterExit):
-                return Observation(op, execution, {})
-            files = collect(outdir, file_limit=bounds.file_bytes, count_limit=bounds.files)
-            return Observation(op, execution, files)
-        except OutputError as fault:
-            return Observation(op, execution, {}, fault)
-        except OSError as error:
-            raise AdapterMissingError(f"{self.argv[0]}: cannot be started: {error.strerror}") from error
+            yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def digests(self) -> dict[str, str]:
-        """Return the sha256 of the executable and of every file among its arguments, by path."""
-        paths = (Path(word) for word in self.argv)
-        return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.is_file()}
+
+@dataclass(frozen=True)
+class OneShot(Caller):
+    """One process for each operation: ``argv op path outdir``."""
+
+    argv: tuple[str, ...]
+    folders: Folders
+    cancel: threading.Event
+    mode: str = ONE_SHOT
+
+    def ask(self, ops: Sequence[str], path: str, bounds: Bounds) -> list[Observation]:
+        """Ask for each operation until one crashes or hangs: such a case is asked nothing more."""
+        seen: list[Observation] = []
+        for op in ops:
+            seen.append(self._run(op, path, bounds))
+            if seen[-1].execution.status not in list(AdapterExit):
+                break
+        return seen
+
+    def _run(self, op: str, path: str, bounds: Bounds) -> Observation:
+        with self.folders.fresh() as folder:
+            outdir, cwd = folder / "out", folder / "cwd"
+            outdir.mkdir()
+            cwd.mkdir()
+            try:
+                execution = execute(
+                    (*self.argv, op, path, str(outdir)), cwd=cwd, timeout=bounds.timeout, cancel=self.cancel
+                )
+            except OSError as error:
+                raise AdapterMissingError(f"{self.argv[0]}: cannot be started: {error.strerror}") from error
+            return observe(Observation(op, execution, {}), outdir, bounds)
+
+
+def observe(seen: Observation, outdir: Path, bounds: Bounds) -> Observation:
+    """Return ``seen`` with the files of ``outdir``, where the adapter ended in a way that says something."""
+    if seen.execution.status not in list(AdapterExit):
+        return seen
+    try:
+        return replace(seen, files=collect(outdir, file_limit=bounds.file_bytes, count_limit=bounds.files))
+    except OutputError as fault:
+        return replace(seen, fault=fault)
+
+
+def digests(argv: Sequence[str]) -> dict[str, str]:
+    """Return the sha256 of the executable and of every file among its arguments, by path."""
+    paths = (Path(word) for word in argv)
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.is_file()}
 
 
 def bounds_of(case: Case, timeout: float) -> Bounds:

@@ -10,7 +10,7 @@ from awq_conformance import grade
 from awq_conformance.cases import Case, CorpusAlteredError, Tensor
 from awq_conformance.outputs import Matrix, Name, parse_name, read_matrix
 from awq_conformance.protocol import DEQUANT, INSPECT, PLAIN, REJECT_FILE, UNPACK, Hello
-from awq_conformance.verdict import Finding, OutputError, Verdict
+from awq_conformance.verdict import Finding, Grade, OutputError, Verdict
 
 if TYPE_CHECKING:
     from awq_conformance.adapter import Observation
@@ -19,7 +19,7 @@ OUTPUTS: Final = {DEQUANT: ("W",), UNPACK: ("q", "z", "s"), PLAIN: ("P",), INSPE
 """What each operation writes for a tensor that has it."""
 
 
-def compare(case: Case, seen: Observation, hello: Hello, dtype: str | None) -> Finding:
+def compare(case: Case, seen: Observation, hello: Hello, dtype: str | None, grade: Grade = Grade.EXACT) -> Finding:  # noqa: ARG001
     """Return PASS, or the first thing wrong: first the set of files, then tensor by tensor.
 
     ``dtype`` is the one W must have, or None while the run has not shown it yet.

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awq_conformance.compare import compare
-from awq_conformance.protocol import REJECT_FILE, AdapterExit, Hello
-from awq_conformance.verdict import Finding, Verdict
+from awq_conformance.protocol import ONE_SHOT, REJECT_FILE, AdapterExit, Hello
+from awq_conformance.verdict import Finding, Grade, Verdict
 
 if TYPE_CHECKING:
     from awq_conformance.adapter import Observation
     from awq_conformance.cases import Case
     from awq_conformance.process import Execution
 
-_MIB = 1 << 20
+MEMORY_BOMB: Final = "memory-bomb"  # the flag of files that claim far more than they hold
+_MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a call may take: ``timeout`` in seconds; ``peak_rss`` is what the smallest case needed, in bytes."""
+
+    timeout: float
+    peak_rss: int
+
+    def memory(self, case: Case) -> int:
+        """Return how many bytes of resident memory the case may take."""
+        size = case.files[0].size
+        if MEMORY_BOMB in case.flags:
+            return self.peak_rss + 64 * _MIB + 4 * size
+        return max(512 * _MIB, self.peak_rss + 64 * size + 256 * _MIB)
 
 
 @dataclass(frozen=True)
 class Terms:
     """What the adapter declared and what its probes showed; every case is judged on the same terms.
 
-    ``dtype`` is that of W for the whole run, ``peak_rss`` the bytes needed for the smallest case.
+    ``dtype`` is that of W for the whole run, ``grade`` the one asked for, ``limits`` those of each mode.
     """
 
     hello: Hello
     dtype: str
-    peak_rss: int
+    limits: dict[str, Limits]
+    grade: Grade = Grade.EXACT
 
-    def memory(self, case: Case) -> int:
-        """Return how many bytes of resident memory the case may take."""
-        return max(512 * _MIB, self.peak_rss + 64 * case.files[0].size + 256 * _MIB)
+    @property
+    def timeout(self) -> float:
+        """Return the time limit of a one-shot call, in seconds."""
+        return self.limits[ONE_SHOT].timeout
 
 
 @dataclass(frozen=True)
@@ -73,16 +91,23 @@ def out_of_reach(case: Case, hello: Hello) -> bool:
 
 def judge(case: Case, seen: Observation, terms: Terms, *, skippable: bool) -> Finding:
     """Return the verdict on one call. ``skippable``: hello declared that 69 may be the answer here."""
+    return replace(_judge(case, seen, terms, skippable), mode=seen.mode)
+
+
+def _judge(case: Case, seen: Observation, terms: Terms, skippable: bool) -> Finding:  # noqa: FBT001
     ended = seen.execution
+    if seen.broken is not None:
+        return Finding(seen.broken.verdict, seen.op, seen.broken.detail)
     if ended.timed_out:
         return Finding(Verdict.TIMEOUT, seen.op, str(ended))
-    if ended.peak_rss > terms.memory(case):
-        detail = f"expected at most {terms.memory(case) // _MIB} MiB resident, got {ended.peak_rss // _MIB} MiB"
+    memory = terms.limits[seen.mode].memory(case)
+    if ended.peak_rss > max(memory, ended.blind):
+        detail = f"expected at most {memory // _MIB} MiB resident, got {ended.peak_rss // _MIB} MiB"
         return Finding(Verdict.OOM, seen.op, detail)
     if seen.accepted:
         if case.outcome == "reject":
             return Finding(Verdict.OVER_ACCEPT, seen.op, f"expected 65 ({' or '.join(case.codes)}), got {ended}")
-        return compare(case, seen, terms.hello, terms.dtype)
+        return compare(case, seen, terms.hello, terms.dtype, terms.grade)
     if seen.rejected:
         return _judge_rejection(case, seen)
     if ended.status == AdapterExit.UNSUPPORTED:
@@ -116,6 +141,25 @@ def judge_repetition(first: Observation, second: Observation) -> Finding | None:
     return Finding(Verdict.NONDETERMINISTIC, first.op, detail) if detail else None
 
 
+def judge_modes(one: list[Observation], other: list[Observation]) -> Finding | None:
+    """Demand the same answers and the same files, byte for byte, from both modes."""
+    for first, second in zip(one, other, strict=False):  # a mode that crashed has answered less
+        how = (first.execution.status, second.execution.status)
+        detail = ""
+        if first.broken or second.broken or not {*how} <= {*map(int, AdapterExit)}:
+            continue  # a crash has its own verdict
+        if how[0] != how[1]:
+            detail = f"{first.mode} ended with {first.execution}, {second.mode} with {second.execution}"
+        elif first.files != second.files:
+            differing = {name for name, _ in first.files.items() ^ second.files.items()}
+            detail = f"{min(differing)!r} differs between {first.mode} and {second.mode}"
+        elif second.code and REJECT_FILE in second.files and second.code != error_code(first):
+            detail = f"{second.mode} says {second.code!r}, {REJECT_FILE} {error_code(first)!r}"
+        if detail:
+            return Finding(Verdict.PROTOCOL, first.op, detail, mode=second.mode)
+    return None
+
+
 def judge_agreement(seen: list[Observation]) -> Finding | None:
     """Demand one answer to one file: every operation accepts it or every operation rejects it."""
     first = seen[0]
@@ -126,12 +170,18 @@ def judge_agreement(seen: list[Observation]) -> Finding | None:
     return None
 
 
-def twin_gate(results: dict[str, CaseResult]) -> dict[str, CaseResult]:
+def twin_gate(results: dict[str, CaseResult], *, partial: bool = False) -> dict[str, CaseResult]:
     """Let a rejection count only where the valid twin was accepted and right in the same run.
 
-    This is what a loader that rejects everything, or cannot even start, fails by.
+    This is what a loader that rejects everything, or cannot even start, fails by. In a ``partial`` run rejections
+    whose twin was not reached are left out.
     """
-    return {name: _gate(result, results) for name, result in results.items()}
+    proven = {
+        name: result
+        for name, result in results.items()
+        if not partial or result.case.outcome != "reject" or result.finding.failed or result.case.twin in results
+    }
+    return {name: _gate(result, results) for name, result in proven.items()}
 
 
 def _gate(result: CaseResult, results: dict[str, CaseResult]) -> CaseResult:
@@ -149,7 +199,13 @@ def _gate(result: CaseResult, results: dict[str, CaseResult]) -> CaseResult:
 
 
 def error_code(seen: Observation) -> str:
-    """Return the first line of reject.txt, or an empty string; it is shown and counted, never judged."""
+    """Return the error code given with a rejection, or an empty string; it is shown and counted, never judged."""
+    if seen.rejected and seen.code:
+        return _printable(seen.code)
     text = seen.files.get(REJECT_FILE, b"") if seen.rejected else b""
     line = text.split(b"\n")[0].decode("ascii", "replace").strip()
+    return _printable(line)
+
+
+def _printable(line: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in line[:80])

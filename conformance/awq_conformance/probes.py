@@ -1,4 +1,4 @@
-"""Probes: five questions that show whether the adapter works at all, asked before anything is scored.
+"""Probes: questions that show whether the adapter works at all, asked before anything is scored.
 
 A failed probe says "the adapter, not the loader", and there is no verdict. Wrong numbers are the loader's: they
 stop nothing here and are found again by the cases.
@@ -10,71 +10,115 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from awq_conformance.adapter import Adapter, Bounds, Observation, bounds_of
+from awq_conformance.adapter import Bounds, Caller, Folders, Observation, OneShot, bounds_of
 from awq_conformance.compare import compare, written_dtype
-from awq_conformance.judge import Terms, out_of_reach
+from awq_conformance.judge import Limits, Terms, out_of_reach
 from awq_conformance.protocol import (
     DEQUANT,
     HELLO,
     HELLO_FILE,
+    ONE_SHOT,
+    SERVE,
     AdapterExit,
     Hello,
     HelloError,
     parse_hello,
 )
-from awq_conformance.verdict import OutputError, Verdict
+from awq_conformance.selection import NothingToRunError
+from awq_conformance.serving import Serving
+from awq_conformance.verdict import Grade, OutputError, Verdict
 
 if TYPE_CHECKING:
     from awq_conformance.cases import Case, Corpus
 
-_SLACK: Final = 5  # a case may take this many times as long as the smallest one, where that is above the floor
+# The least time limit of a call, as a share of what was asked for, and how many times as long as the smallest valid
+# case a case may take where that is more.
+_FLOOR: Final = {ONE_SHOT: (1.0, 5), SERVE: (0.5, 20)}
 
 
 class ProbeError(Exception):
     """The adapter does not work; ``tail`` is the end of what it printed."""
 
     def __init__(self, probe: str, expected: str, seen: Observation, detail: str = "") -> None:
-        super().__init__(f"{probe}: expected {expected}, got {detail or seen.execution}")
+        got = detail or (seen.broken.detail if seen.broken else str(seen.execution))
+        mode = "" if seen.mode == ONE_SHOT else f" ({seen.mode})"
+        super().__init__(f"{probe}{mode}: expected {expected}, got {got}")
         self.tail = seen.execution.tail
-
-
-class NothingToRunError(Exception):
-    """The corpus holds nothing this adapter could be judged by."""
 
 
 @dataclass(frozen=True)
 class Footing:
-    """What the probes established: the terms to judge on, and the time limit of one call in seconds."""
+    """What the probes established: the terms to judge on, and the ways to call the adapter that every case takes."""
 
     terms: Terms
-    timeout: float
+    callers: tuple[Caller, ...]
+    one_shot: OneShot
 
 
-def probe(adapter: Adapter, corpus: Corpus, profile: str, floor: float) -> Footing:
-    """Ask all probes in turn; raise ProbeError at the first bad answer. ``floor`` is the least time limit."""
-    bounds = Bounds(floor)
-    hello = _hello(adapter, bounds)
-    if profile not in hello.profiles:
-        return Footing(Terms(hello, "", 0), floor)  # nothing to ask; the run says so
+@dataclass(frozen=True)
+class Ground:
+    """What probes need: a folder, the corpus, the profile, and the least time limit of a one-shot call in seconds."""
+
+    folders: Folders
+    corpus: Corpus
+    profile: str
+    floor: float
+    grade: Grade = Grade.EXACT
+
+
+def probe(one_shot: OneShot, ground: Ground, modes: tuple[str, ...]) -> Footing:
+    """Ask all probes in turn, in each of ``modes`` that hello declares; raise ProbeError at the first bad answer."""
+    hello = probe_hello(one_shot, ground.floor)
+    if ground.profile not in hello.profiles:
+        raise NothingToRunError(f"the adapter's hello does not claim profile {ground.profile}")
+    case = smallest(ground.corpus, ground.profile, hello)
+    callers: list[Caller] = [one_shot]
+    if SERVE in hello.ops and SERVE in modes:
+        callers.append(Serving(one_shot.argv, one_shot.folders, one_shot.cancel, hello.words))
+    elif ONE_SHOT not in modes:
+        raise NothingToRunError(f"the adapter's hello does not list {SERVE}")
+    limits, dtype = {}, ""
+    for caller in callers:
+        try:
+            good, dtype = probe_mode(caller, case, hello, ground)
+            problem = caller.close()
+        finally:
+            caller.kill()
+        if problem:
+            raise ProbeError("end of input", "exit status 0", good, problem)
+        floor, slack = _FLOOR[caller.mode]
+        limits[caller.mode] = Limits(max(ground.floor * floor, slack * good.execution.seconds), good.execution.peak_rss)
+    terms = Terms(hello, dtype, limits, ground.grade)
+    return Footing(terms, tuple(caller for caller in callers if caller.mode in modes), one_shot)
+
+
+def probe_mode(caller: Caller, case: Case, hello: Hello, ground: Ground) -> tuple[Observation, str]:
+    """Ask what every adapter must answer in the same way; return what was seen of the good file, and its dtype."""
+    bounds = Bounds(ground.floor)
     unknown = f"x{secrets.token_hex(4)}"
-    case = _smallest(corpus, profile, hello)
-    seen = adapter.call(unknown, str(case.input), bounds)
+    seen = caller.call(unknown, str(case.input), bounds)
     if seen.execution.status != AdapterExit.UNSUPPORTED:
         raise ProbeError(f"unknown operation {unknown!r}", "exit status 69", seen)
-    good = adapter.call(DEQUANT, str(case.input), bounds_of(case, floor))
+    good = caller.call(DEQUANT, str(case.input), bounds_of(case, ground.floor))
     dtype = _good_file(case, good, hello)
-    empty = adapter.scratch / "empty.awq"
-    empty.write_bytes(b"")
-    seen = adapter.call(DEQUANT, str(empty), bounds)
-    if not seen.rejected:
-        raise ProbeError("empty file", "exit status 65", seen)
-    seen = adapter.call(DEQUANT, str(adapter.scratch / "missing.awq"), bounds)
-    if seen.accepted or seen.execution.timed_out:
-        raise ProbeError("missing file", "anything but exit status 0", seen)
-    return Footing(Terms(hello, dtype, good.execution.peak_rss), max(floor, _SLACK * good.execution.seconds))
+    with ground.folders.fresh() as folder:
+        empty = folder / "empty.awq"
+        empty.write_bytes(b"")
+        seen = caller.call(DEQUANT, str(empty), bounds)
+        if not seen.rejected:
+            raise ProbeError("empty file", "exit status 65", seen)
+        seen = caller.call(DEQUANT, str(folder / "missing.awq"), bounds)
+        if seen.accepted or seen.execution.timed_out:
+            raise ProbeError("missing file", "anything but exit status 0", seen)
+    return good, dtype
 
 
-def _hello(adapter: Adapter, bounds: Bounds) -> Hello:
+def probe_hello(one_shot: OneShot, floor: float) -> Hello:
+    """Return what the adapter says about itself, or what holds for one that says nothing."""
+    return _hello(one_shot, Bounds(floor))
+
+
+def _hello(adapter: Caller, bounds: Bounds) -> Hello:
     seen = adapter.call(HELLO, "-", bounds)
     if seen.execution.status == AdapterExit.UNSUPPORTED:
         return Hello()
@@ -89,8 +133,8 @@ def _hello(adapter: Adapter, bounds: Bounds) -> Hello:
         raise ProbeError(HELLO, "words of awqc/1", seen, f"{HELLO_FILE}: {error}") from error
 
 
-def _smallest(corpus: Corpus, profile: str, hello: Hello) -> Case:
-    """Return the smallest valid case that holds a quantised tensor within the declared multiples."""
+def smallest(corpus: Corpus, profile: str, hello: Hello) -> Case:
+    """Return the smallest valid case of the corpus that holds a quantised tensor within the declared multiples."""
     good = [
         case
         for case in corpus.cases.values()

@@ -33,9 +33,10 @@ class CancelledError(Exception):
 class Execution:
     """How one process ended.
 
-    ``status`` is the exit status, or None when a signal ended it. ``peak_rss`` is in bytes; on Linux it is
-    never below the runner's own, because pages of the parent count until exec. ``tail`` is the end of what the
-    process wrote to stdout and stderr.
+    ``status`` is the exit status, or None when a signal ended it. ``peak_rss`` is in bytes, of the largest process
+    among it and the children it waited for. ``blind`` is the runner's own peak: on Linux the pages of the parent
+    count until exec, so a peak up to that may not be the adapter's. ``tail`` is the end of what the process wrote to
+    stdout and stderr.
     """
 
     status: int | None
@@ -44,6 +45,7 @@ class Execution:
     seconds: float
     peak_rss: int
     tail: bytes
+    blind: int = 0
 
     def __str__(self) -> str:
         """Return how it ended, as a phrase."""
@@ -97,7 +99,7 @@ def execute(argv: Sequence[str], *, cwd: Path, timeout: float, cancel: threading
         try:
             ended = _watch(process.pid, pipe.fileno(), tail, start + timeout, cancel)
         finally:
-            _kill_group(process.pid)
+            kill_group(process.pid)
         timed_out = ended is None
         status, usage = ended if ended is not None else os.wait4(process.pid, 0)[1:]
         for _ in range(_LAST_READS):
@@ -115,6 +117,7 @@ def execute(argv: Sequence[str], *, cwd: Path, timeout: float, cancel: threading
         seconds=seconds,
         peak_rss=usage.ru_maxrss * _RSS_UNIT,
         tail=bytes(tail[-TAIL_BYTES:]),
+        blind=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
     )
 
 
@@ -154,7 +157,8 @@ def _drain(fd: int, tail: bytearray) -> bool:
     return bool(piece)
 
 
-def _kill_group(pid: int) -> None:
+def kill_group(pid: int) -> None:
+    """End every process of the group at once; none may be left."""
     # PermissionError is what macOS answers for a group of which only zombies are left.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

@@ -13,6 +13,9 @@ DEQUANT: Final = "dequant"
 UNPACK: Final = "unpack"
 PLAIN: Final = "plain"
 INSPECT: Final = "inspect"
+SERVE: Final = "serve"
+
+ONE_SHOT: Final = "one-shot"  # the other way to call an adapter, as reports name it
 
 HELLO_FILE: Final = "hello.txt"
 REJECT_FILE: Final = "reject.txt"
@@ -28,6 +31,10 @@ class AdapterExit(IntEnum):
     ACCEPTED = 0
     REJECTED = 65
     UNSUPPORTED = 69
+
+
+STATUSES: Final = {"ok": 0, "reject": 65, "unsupported": 69, "error": 70}
+"""The exit status that each answer of ``serve`` stands for; 70 is EX_SOFTWARE, a crash like any other."""
 
 
 class RunnerExit(IntEnum):

@@ -48,10 +48,10 @@ def report_of(run: Certification) -> dict[str, Any]:
         **_head("awqc-report/1", run),
         "exit": int(run.exit),
         "inconclusive": run.inconclusive,
-        "selection": list(run.request.globs),
-        "seconds_per_call_limit": run.footing.timeout if run.footing else None,
+        "selection": run.request.selection.words,
+        "seconds_per_call_limit": run.footing.terms.timeout if run.footing else None,
         "output": _text(run.tail),
-        "results": [_result(result) for result in run.results.values()],
+        "results": [result_record(result) for result in run.results.values()],
     }
 
 
@@ -99,7 +99,8 @@ def _head(schema: str, run: Certification) -> dict[str, Any]:
     }
 
 
-def _result(result: CaseResult) -> dict[str, Any]:
+def result_record(result: CaseResult) -> dict[str, Any]:
+    """Return one result as JSON values."""
     case = result.case
     return {
         "id": case.id,
@@ -149,3 +150,19 @@ def _replace(path: Path, data: bytes) -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def result_of(record: dict[str, Any], case: Any) -> Any:
+    """Return the result that ``record`` was made from."""
+    from awq_conformance.judge import CaseResult
+    from awq_conformance.process import Execution
+    from awq_conformance.verdict import Finding
+
+    findings = tuple(
+        Finding(Verdict(f["verdict"]), f["op"], f["detail"], f["tensor"], f["what"]) for f in record["findings"]
+    )
+    calls = {
+        op: Execution(c["status"], c["signal"], c["timed_out"], c["seconds"], c["peak_rss"], c["output"].encode())
+        for op, c in record["calls"].items()
+    }
+    return CaseResult(case, findings, calls, record["code"])

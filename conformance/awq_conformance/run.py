@@ -1,79 +1,122 @@
-"""One certification run: probes, then every selected case, then the twin gate."""
+"""One certification run: probes, then every selected case, then the twin gate and the explanations."""
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import tempfile
 import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from awq_conformance.adapter import Adapter, AdapterMissingError, find
+from awq_conformance.adapter import AdapterMissingError, Folders, OneShot, digests, find
 from awq_conformance.attempt import attempt
 from awq_conformance.cases import Case, Corpus, CorpusAlteredError
-from awq_conformance.fresh import fresh_case, make_large
 from awq_conformance.judge import CaseResult, twin_gate
-from awq_conformance.probes import Footing, NothingToRunError, ProbeError, probe
+from awq_conformance.known import KnownFailure, stale
+from awq_conformance.probes import Footing, Ground, ProbeError, probe
 from awq_conformance.process import limited_files
-from awq_conformance.protocol import RunnerExit
-from awq_conformance.verdict import Verdict
+from awq_conformance.profiles import Profile, profile_of
+from awq_conformance.protocol import ONE_SHOT, SERVE, RunnerExit
+from awq_conformance.selection import EVERYTHING, NothingToRunError, Selection, select
+from awq_conformance.serving import Serving
+from awq_conformance.state import play
+from awq_conformance.verdict import Grade, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from awq_conformance.diagnosis.names import Diagnosis
+    from awq_conformance.protocol import Hello
+
+_ROOM: Final = 4 << 20  # bytes a disk must have left, or a crash may be the disk's
+BOTH: Final = (ONE_SHOT, SERVE)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to run: the adapter's command, a profile, globs over case ids (none: all), and how.
+    """What to run: the adapter's command, a profile, a selection of its cases, and how.
 
-    ``timeout`` is the least time limit of a call in seconds; ``seed`` makes the fresh random file.
+    ``timeout`` is the least time limit of a one-shot call in seconds; ``seed`` makes the fresh random file and
+    ``holdout``, where given, a whole set of them. ``known`` are the failures that do not count. ``done`` are results
+    of an earlier run with the same request that was not finished.
     """
 
     command: tuple[str, ...]
     corpus: Corpus
     profile: str
-    globs: tuple[str, ...]
-    jobs: int
-    timeout: float
-    seed: int
+    selection: Selection = EVERYTHING
+    jobs: int = 1
+    timeout: float = 10.0
+    seed: int = 0
+    modes: tuple[str, ...] = BOTH
+    grade: Grade = Grade.EXACT
+    holdout: int | None = None
+    known: Mapping[str, KnownFailure] = field(default_factory=dict)
+    fail_fast: bool = False
+    done: Mapping[str, CaseResult] = field(default_factory=dict)
 
 
 @dataclass
 class Certification:
-    """How a run went. ``inconclusive`` is the reason why there is no verdict, or an empty string."""
+    """How a run went. ``inconclusive`` is the reason why there is no verdict, or an empty string.
+
+    ``incomplete`` says why not every case was run, or is empty; ``diagnoses`` explain what failed, best first.
+    """
 
     request: Request
     argv: tuple[str, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)
     footing: Footing | None = None
     results: dict[str, CaseResult] = field(default_factory=dict)
+    diagnoses: tuple[Diagnosis, ...] = ()
+    restarts: int = 0
+    abandoned: bool = False
     inconclusive: str = ""
+    incomplete: str = ""
     tail: bytes = b""
 
     @property
+    def modes(self) -> tuple[str, ...]:
+        """Return the modes in which every case was put to the adapter."""
+        return tuple(caller.mode for caller in self.footing.callers) if self.footing else ()
+
+    @property
     def failures(self) -> list[CaseResult]:
-        """Return what failed, causes before consequences: TWIN-FAILED comes last."""
+        """Return what failed, causes before consequences: TWIN-FAILED comes last, valid files come first."""
         failed = [result for result in self.results.values() if result.finding.failed]
-        return sorted(failed, key=lambda result: result.verdict is Verdict.TWIN_FAILED)
+        return sorted(failed, key=lambda result: (result.verdict is Verdict.TWIN_FAILED, *_simplicity(result.case)))
+
+    @property
+    def grade(self) -> Grade:
+        """Return the worst grade that any output reached (spec: AWQ-CNF-029)."""
+        findings = (finding for result in self.results.values() for finding in result.findings)
+        return max((finding.grade for finding in findings), default=Grade.EXACT)
 
     @property
     def exit(self) -> RunnerExit:
-        """Return the exit status: only a MUST decides, SHOULD and MAY are reported."""
+        """Return the exit status: only a MUST decides, SHOULD, MAY and known failures are reported."""
         if self.inconclusive:
             return RunnerExit.INCONCLUSIVE
-        if any(result.case.level == "MUST" for result in self.failures):
-            return RunnerExit.NOT_CONFORMANT
-        return RunnerExit.CONFORMANT
+        decide = (r.case for r in self.failures if r.case.level == "MUST" and r.case.id not in self.request.known)
+        return RunnerExit.NOT_CONFORMANT if self.abandoned or any(decide) else RunnerExit.CONFORMANT
 
     @property
     def certifies(self) -> bool:
-        """Return whether a certificate may be issued: conformant, on the whole profile."""
-        return self.exit is RunnerExit.CONFORMANT and not self.request.globs
+        """Return whether a certificate may be issued: conformant, on the whole profile, in every mode there is."""
+        request = self.request
+        whole = not (request.selection.words or request.known or self.incomplete)
+        all_modes = self.footing is not None and (SERVE not in self.footing.terms.hello.ops or self.modes == BOTH)
+        graded = max(request.grade, self.grade) <= Grade.BOUNDED
+        return self.exit is RunnerExit.CONFORMANT and whole and all_modes and graded
 
 
-def certify(request: Request, progress: Callable[[CaseResult | int], None]) -> Certification:
+Progress = Callable[[CaseResult | int], None]
+
+
+def certify(request: Request, progress: Progress) -> Certification:
     """Run everything and return what came of it; never raises for what an adapter or an interruption does.
 
     ``progress`` is called with the number of cases once it is known, then with each result as it comes.
@@ -86,11 +129,11 @@ def certify(request: Request, progress: Callable[[CaseResult | int], None]) -> C
         pool = ThreadPoolExecutor(request.jobs)
         try:
             run.argv = find(request.command)
-            adapter = Adapter(run.argv, Path(scratch), cancel)
-            run.digests = adapter.digests()
-            _run(run, adapter, pool, progress)
+            run.digests = digests(run.argv)
+            one_shot = OneShot(run.argv, Folders(Path(scratch) / "calls"), cancel)
+            _run(run, one_shot, pool, Path(scratch), progress)
         except KeyboardInterrupt:
-            run.inconclusive = "interrupted"
+            run.inconclusive = run.incomplete = "interrupted"
         except ProbeError as failure:
             run.inconclusive, run.tail = f"the adapter, not the loader: {failure}", failure.tail
         except AdapterMissingError as missing:
@@ -100,55 +143,85 @@ def certify(request: Request, progress: Callable[[CaseResult | int], None]) -> C
         except CorpusAlteredError as alteration:
             run.inconclusive = f"the corpus was altered: {alteration}"
         except OSError as error:
-            run.inconclusive = f"the runner could not go on: {error}"
+            run.inconclusive = run.incomplete = f"the runner could not go on: {error}"
         finally:
             cancel.set()
             pool.shutdown(cancel_futures=True)
+            for caller in run.footing.callers if run.footing else ():
+                caller.kill()
     return run
 
 
-def select(corpus: Corpus, profile: str, globs: tuple[str, ...]) -> list[Case]:
-    """Return the cases of ``profile`` that match any glob, and the twins their verdicts depend on, in corpus order.
-
-    Raises NothingToRunError for a glob that matches nothing: a typing error must not look like a success.
-    """
-    cases = [case for case in corpus.cases.values() if case.profile == profile]
-    for glob in globs:
-        if not any(fnmatchcase(case.id, glob) for case in cases):
-            raise NothingToRunError(f"no case of profile {profile} matches {glob!r}")
-    chosen = {case.id for case in cases if not globs or any(fnmatchcase(case.id, glob) for glob in globs)}
-    chosen |= {case.twin for case in cases if case.id in chosen and case.outcome == "reject" and case.twin}
-    if not chosen:
-        raise NothingToRunError(f"the corpus has no case of profile {profile}")
-    return [case for case in corpus.cases.values() if case.id in chosen]
-
-
-def _run(
-    run: Certification, adapter: Adapter, pool: ThreadPoolExecutor, progress: Callable[[CaseResult | int], None]
-) -> None:
-    request = run.request
-    corpus = request.corpus
-    cases = select(corpus, request.profile, request.globs)
-    if any(case.made for case in cases):
-        corpus = corpus.completed(make_large(adapter.scratch / "made"))
-        cases = [corpus.cases[case.id] for case in cases]
+def _run(run: Certification, one_shot: OneShot, pool: ThreadPoolExecutor, scratch: Path, progress: Progress) -> None:
+    request, corpus = run.request, run.request.corpus
+    profile = profile_of(corpus, request.profile)
+    plays = profile.stories(corpus)
+    cases = select(corpus, request.profile, request.selection, [case for case, _ in plays.values()])
+    if any(case.made for case in cases if case.id not in plays):
+        corpus = corpus.completed(profile.large(scratch / "made"))
+        cases = [corpus.cases.get(case.id, case) for case in cases]
     selected = [case.id for case in cases]
-    footing = pool.submit(probe, adapter, corpus, request.profile, request.timeout).result()
-    run.footing = footing
-    if request.profile not in footing.terms.hello.profiles:
-        raise NothingToRunError(f"the adapter's hello does not claim profile {request.profile}")
-    if (corpus.suite, request.profile) == ("awqformat", "core"):
-        folder = adapter.scratch / "fresh"
-        folder.mkdir()
-        cases.insert(0, fresh_case(folder, request.seed, footing.terms.hello.align))
+    ground = Ground(one_shot.folders, corpus, request.profile, request.timeout, request.grade)
+    footing = run.footing = pool.submit(probe, one_shot, ground, request.modes).result()
+    cases = [*_unseen(request, profile, scratch, footing.terms.hello), *cases]
     progress(len(cases))
-    futures = [pool.submit(attempt, case, corpus, adapter, footing) for case in cases]
-    results = {}
-    for future in as_completed(futures):
-        result = future.result()
-        results[result.case.id] = result
+    raw = dict(request.done)
+    for result in raw.values():
         progress(result)
-    run.results = twin_gate({case.id: results[case.id] for case in cases})
+    waiting = sorted((case for case in cases if case.id not in raw), key=_simplicity)
+    futures = [
+        pool.submit(play, plays[case.id][1], case, footing)
+        if case.id in plays
+        else pool.submit(attempt, case, corpus, footing)
+        for case in waiting
+    ]
+    try:
+        for future in as_completed(futures):
+            result = future.result()
+            raw[result.case.id] = result
+            progress(result)
+            _check_disk(result, scratch)
+            if request.fail_fast and result.finding.failed and result.case.level == "MUST":
+                run.incomplete = "stopped at the first failure"
+                break
+    finally:
+        for future in futures:
+            future.cancel()
+        known = {case.id: raw[case.id] for case in cases if case.id in raw}
+        run.results = twin_gate(known, partial=len(known) < len(cases))
+        serving = next((caller for caller in footing.callers if isinstance(caller, Serving)), None)
+        if serving is not None:
+            run.restarts, run.abandoned = serving.restarts, serving.abandoned
+    run.diagnoses = pool.submit(_explain, run, profile, corpus, footing).result()
     corpus.verify()  # an adapter that edits its input has judged itself
+    if run.incomplete:
+        return
     if all(run.results[name].verdict is Verdict.SKIPPED for name in selected):
         raise NothingToRunError("every case was skipped")
+    run.inconclusive = stale(request.known, run.results)
+
+
+def _unseen(request: Request, profile: Profile, scratch: Path, hello: Hello) -> list[Case]:
+    """Return the cases nobody can have tuned to: the fresh one of each run, and the holdout that was asked for."""
+    folders = [scratch / "fresh", scratch / "holdout"]
+    for folder in folders:
+        folder.mkdir()
+    cases = profile.random(folders[0], request.seed, hello)
+    return cases if request.holdout is None else [*cases, *profile.holdout(folders[1], request.holdout, hello)]
+
+
+def _explain(run: Certification, profile: Profile, corpus: Corpus, footing: Footing) -> tuple[Diagnosis, ...]:
+    if not run.failures:
+        return ()
+    caller = footing.one_shot if run.restarts else footing.callers[-1]
+    return profile.explain(caller, run.results, corpus, footing.terms)
+
+
+def _simplicity(case: Case) -> tuple[bool, int, str]:
+    return case.outcome == "reject", case.files[0].size, case.id
+
+
+def _check_disk(result: CaseResult, scratch: Path) -> None:
+    """Raise OSError where a failure may be due to a full disk, which is nobody's fault who is judged here."""
+    if result.finding.failed and shutil.disk_usage(scratch).free < _ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(scratch))

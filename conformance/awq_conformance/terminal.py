@@ -102,7 +102,7 @@ def _tell_verdict(console: Console, run: Certification) -> None:
     footing, request = run.footing, run.request
     conformant = run.exit is RunnerExit.CONFORMANT
     verdict = "CONFORMANT" if conformant else "NOT CONFORMANT"
-    scope = " on the selected cases" if request.globs else ""
+    scope = " on the selected cases" if request.selection.words else ""
     dtype = f", output {footing.terms.dtype}" if footing else ""
     _line(
         console,
@@ -137,3 +137,9 @@ def _line(console: Console, *parts: tuple[str, str]) -> None:
     for text, style in parts:
         line.append("".join(char if char.isprintable() else "\ufffd" for char in text), style)
     console.print(line, soft_wrap=True, highlight=False)
+
+
+def tell_matrix(console: Console, outcomes: dict[str, Certification]) -> None:
+    """Print one line for each loader."""
+    for name, run in outcomes.items():
+        _line(console, (f"{name}: ", "bold"), (run.exit.name, ""))

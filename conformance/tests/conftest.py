@@ -1,4 +1,4 @@
-"""A corpus in a toy format, and the zoo of loaders that read it (see zoo.py)."""
+"""A corpus in a toy format, and the zoo of loaders that read it (see breeds.py)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pytest
 
 from awq_conformance.cases import load
 from awq_conformance.run import Certification, Request, certify
+from awq_conformance.selection import Selection
 
-ZOO = Path(__file__).with_name("zoo.py")
+ZOO = Path(__file__).with_name("breeds.py")
 
 
 def quantised(n: int, k: int, group_size: int) -> dict[str, Any]:
@@ -82,7 +83,10 @@ class Maker:
 
     def add_valid(self) -> None:
         self.add("small", toy(SMALL, small=True), SMALL)
-        self.add("big", toy(BIG), BIG)
+        self.add_big()
+
+    def add_big(self, number: int = 0) -> None:
+        self.add(f"big-{number}" if number else "big", toy(BIG), BIG)
 
     def _file(self, path: str, value: Any) -> dict[str, Any]:
         target = self.root / path
@@ -128,7 +132,8 @@ class Zoo:
         return [sys.executable, "-I", "-S", str(ZOO), breed]
 
     def run(self, breed: str, *, timeout: float = 60, globs: tuple[str, ...] = (), jobs: int = 2) -> Certification:
-        request = Request(tuple(self.command(breed)), load(self.root), "core", globs, jobs, timeout, 0)
+        command = tuple(self.command(breed))
+        request = Request(command, load(self.root), "core", Selection(globs), jobs=jobs, timeout=timeout)
         return certify(request, lambda _: None)
 
 

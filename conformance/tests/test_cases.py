@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from awq_conformance.cases import CorpusAlteredError, CorpusMissingError, Edit, default_root, load
-from awq_conformance.probes import NothingToRunError
-from awq_conformance.run import select
+from awq_conformance.selection import NothingToRunError, Selection, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,11 +121,11 @@ def test_the_default_corpus_is_the_one_of_the_checkout() -> None:
 )
 def test_a_selection_brings_its_twins(corpus_root: Path, globs: tuple[str, ...], ids: list[str]) -> None:
     """A rejection cannot be judged without the valid file it was made from."""
-    assert [case.id for case in select(load(corpus_root), "core", globs)] == ids
+    assert [case.id for case in select(load(corpus_root), "core", Selection(globs))] == ids
 
 
 @pytest.mark.parametrize("globs", [("nothing",), ("toy/*", "nothing")])
 def test_a_glob_that_matches_nothing_is_an_error(corpus_root: Path, globs: tuple[str, ...]) -> None:
     """A typing error must not look like a success."""
     with pytest.raises(NothingToRunError, match="no case of profile core matches 'nothing'"):
-        select(load(corpus_root), "core", globs)
+        select(load(corpus_root), "core", Selection(globs))

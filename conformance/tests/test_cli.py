@@ -127,7 +127,7 @@ def test_paths_in_the_command_may_be_relative(zoo: Zoo, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (("run",), "Missing argument 'COMMAND...'"),
+        (("run",), "give either a COMMAND after -- or --loader NAME=COMMAND"),
         (("run", "--profile", "npu", "--", "true"), "no profile 'npu' in this corpus; it has core"),
         (("run", "-j", "0", "--", "true"), "0 is not in the range"),
         (("run", "--timeout", "0", "--", "true"), "0.0 is not in the range"),

@@ -9,12 +9,21 @@ import pytest
 
 from awq_conformance.adapter import Observation
 from awq_conformance.cases import Case, load
-from awq_conformance.judge import CaseResult, Terms, error_code, judge, judge_agreement, judge_repetition, twin_gate
+from awq_conformance.judge import (
+    CaseResult,
+    Limits,
+    Terms,
+    error_code,
+    judge,
+    judge_agreement,
+    judge_repetition,
+    twin_gate,
+)
 from awq_conformance.process import Execution
 from awq_conformance.protocol import Hello
 from awq_conformance.verdict import MEANING, Finding, OutputError, Verdict
 
-TERMS = Terms(Hello(), "f32", 10 << 20)
+TERMS = Terms(Hello(), "f32", {"one-shot": Limits(60, 10 << 20)})
 PASS = Finding(Verdict.PASS, "dequant")
 WRONG = Finding(Verdict.WRONG, "dequant")
 SKIPPED = Finding(Verdict.SKIPPED, "dequant")
@@ -44,7 +53,7 @@ def test_large_files_may_take_more_memory(cases: dict[str, Case]) -> None:
     """64 times the file, over what the smallest case needed."""
     case = cases["toy/small"]
     large = replace(case, files=(replace(case.files[0], size=8 << 20), *case.files[1:]))
-    assert TERMS.memory(large) == (10 + 8 * 64 + 256) << 20
+    assert TERMS.limits["one-shot"].memory(large) == (10 + 8 * 64 + 256) << 20
 
 
 def test_either_means_a_rejection_or_the_right_result(cases: dict[str, Case]) -> None:

@@ -51,7 +51,7 @@ def corpus(maker: Maker) -> Path:
 @pytest.mark.req("AWQ-CNF-022")
 def test_the_python_reader_is_conformant(corpus: Path) -> None:
     """Every operation on a valid file, a rejection with its code, and the fresh random file."""
-    request = Request((sys.executable, str(ADAPTER)), load(corpus), "core", (), jobs=2, timeout=60, seed=11)
+    request = Request((sys.executable, str(ADAPTER)), load(corpus), "core", jobs=2, timeout=60, seed=11)
     run = certify(request, lambda _: None)
     assert (run.inconclusive, [result.finding for result in run.failures]) == ("", [])
     assert run.exit is RunnerExit.CONFORMANT

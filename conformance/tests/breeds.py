@@ -1,4 +1,4 @@
-"""A loader of a toy format, and many ways of getting it wrong: zoo.py BREED OP INPUT OUTDIR.
+"""A loader of a toy format, and many ways of getting it wrong: breeds.py BREED OP INPUT OUTDIR.
 
 The toy format is JSON, because the runner never looks into an input:
 {"small": bool, "fault": code or null, "tensors": [{"W": rows, "q": rows, "z": rows, "s": rows} or {"P": hex}]}.

@@ -1,0 +1,55 @@
+"""What a profile adds to its cases; a new profile is its cases in the corpus and, if it needs one, a module here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from awq_conformance.adapter import Caller
+    from awq_conformance.cases import Case, Corpus
+    from awq_conformance.diagnosis.names import Diagnosis
+    from awq_conformance.judge import CaseResult, Terms
+    from awq_conformance.protocol import Hello
+    from awq_conformance.state import Scenario
+
+
+class Profile:
+    """A profile that has its cases and nothing else; subclasses override what they add."""
+
+    def stories(self, corpus: Corpus) -> dict[str, tuple[Case, Scenario]]:
+        """Return the cases of order and state by id, each with its scenario."""
+        del corpus
+        return {}
+
+    def random(self, folder: Path, seed: int, hello: Hello) -> list[Case]:
+        """Make a case for this run alone in ``folder``, within the shapes that ``hello`` allows."""
+        del folder, seed, hello
+        return []
+
+    def holdout(self, folder: Path, seed: int, hello: Hello) -> list[Case]:
+        """Make many random cases, valid and malformed, in ``folder``: the same ones for the same seed."""
+        del folder, seed, hello
+        return []
+
+    def large(self, folder: Path) -> Path:
+        """Make the cases that are too large to keep in ``folder``, and return it."""
+        return folder
+
+    def explain(
+        self, caller: Caller, results: Mapping[str, CaseResult], corpus: Corpus, terms: Terms
+    ) -> tuple[Diagnosis, ...]:
+        """Return why the loader is wrong, as far as it can be told, best explanation first."""
+        del caller, results, corpus, terms
+        return ()
+
+
+def profile_of(corpus: Corpus, name: str) -> Profile:
+    """Return what profile ``name`` adds in ``corpus``."""
+    if (corpus.suite, name) == ("awqformat", "core"):
+        from awq_conformance.profiles.core import Core
+
+        return Core()
+    return Profile()

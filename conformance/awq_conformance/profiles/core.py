@@ -1,0 +1,35 @@
+"""Profile ``core``: .awq files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from awq_conformance import fresh, state
+from awq_conformance.profiles import Profile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from awq_conformance.cases import Case, Corpus
+    from awq_conformance.protocol import Hello
+
+
+class Core(Profile):
+    """Adds random files, order and state and files too large to keep."""
+
+    def stories(self, corpus: Corpus) -> dict[str, tuple[Case, state.Scenario]]:
+        """Return the cases of order and state by id, each with its scenario."""
+        cases = [case for case in corpus.cases.values() if case.profile == "core"]
+        chosen = state.choose(cases)
+        if chosen is None:
+            return {}
+        made = [(state.case_of(scenario, chosen[0]), scenario) for scenario in state.scenarios(*chosen)]
+        return {case.id: (case, scenario) for case, scenario in made}
+
+    def random(self, folder: Path, seed: int, hello: Hello) -> list[Case]:
+        """Make one file nobody can have seen."""
+        return [fresh.fresh_case(folder, seed, hello.align)]
+
+    def large(self, folder: Path) -> Path:
+        """Make the cases that are too large to keep in ``folder``, and return it."""
+        return fresh.make_large(folder)
