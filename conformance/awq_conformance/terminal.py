@@ -11,16 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from awq_conformance import report
-from awq_conformance.protocol import RunnerExit
-from awq_conformance.verdict import MEANING, Verdict
+from awq_conformance.protocol import ONE_SHOT, RunnerExit
+from awq_conformance.verdict import MEANING, Grade, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from awq_conformance.diagnosis.names import Diagnosis
     from awq_conformance.judge import CaseResult
     from awq_conformance.run import Certification
 
-_SHOWN: Final = 20  # failures told in full; the report has them all
+_SHOWN: Final = 8  # kinds of failures told in full; the report has them all
+_ALIKE_SHOWN: Final = 3
 _CODES_SHOWN: Final = 5
 _TAIL_LINES: Final = 8
 _BAD: Final = "bold red"
@@ -67,35 +69,62 @@ class Watch:
 
 
 def tell(console: Console, run: Certification, written: list[Path]) -> None:
-    """Print the outcome of a run."""
+    """Print the outcome of a run: why first, then what, then the verdict."""
+    for diagnosis in run.diagnoses:
+        _tell_diagnosis(console, diagnosis)
     own = [result for result in run.failures if result.verdict is not Verdict.TWIN_FAILED]
     orphaned = len(run.failures) - len(own)
-    for result in own[:_SHOWN]:
-        _tell_failure(console, result)
-    if len(own) > _SHOWN:
-        _line(console, (f"... and {len(own) - _SHOWN} more failures", _BAD), (" (all of them: --report DIR)", ""))
+    shown: dict[tuple[Verdict, str, str], list[CaseResult]] = {}
+    for result in own:
+        shown.setdefault(_kind(result), []).append(result)
+    for alike in list(shown.values())[:_SHOWN]:
+        _tell_failure(console, alike[0], alike[1:])
+    if len(shown) > _SHOWN:
+        rest = sum(map(len, list(shown.values())[_SHOWN:]))
+        _line(console, (f"... and {rest} more failures", _BAD), (" (all of them: --report DIR)", ""))
     if orphaned:
         _line(console, (f"{Verdict.TWIN_FAILED.value} {orphaned}", _BAD), (f" {MEANING[Verdict.TWIN_FAILED]}", ""))
     if run.inconclusive:
         _line(console, ("INCONCLUSIVE ", _BAD), (run.inconclusive, ""))
         _tell_tail(console, run.tail)
+        if run.results:
+            _line(console, (f"  {len(run.results)} cases were judged before that", ""))
     else:
         _tell_verdict(console, run)
     for path in written:
         _line(console, ("wrote ", "dim"), (str(path), ""))
 
 
-def _tell_failure(console: Console, result: CaseResult) -> None:
+def _tell_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+    _line(console, ("WHY ", _BAD), (diagnosis.sentence, "bold"), (f"  {diagnosis.name}", "dim"))
+    for line in diagnosis.measured.splitlines():
+        _line(console, (f"  {line}", ""))
+
+
+def _kind(result: CaseResult) -> tuple[Verdict, str, str]:
+    """Return what makes failures alike: one of each kind is told in full."""
+    code = result.case.codes[0] if result.case.outcome == "reject" and result.case.codes else result.case.outcome
+    return result.verdict, result.finding.op, code
+
+
+def _tell_failure(console: Console, result: CaseResult, alike: list[CaseResult]) -> None:
     case, finding = result.case, result.finding
-    _line(console, (finding.verdict.value, _BAD), (f" {case.id}", "bold"), (f"  {finding.op}", "dim"))
+    mode = "" if finding.mode == ONE_SHOT else f" ({finding.mode})"
+    _line(console, (finding.verdict.value, _BAD), (f" {case.id}", "bold"), (f"  {finding.op}{mode}", "dim"))
     names = {tensor.number: tensor.name for tensor in case.expect}
     place = "" if finding.tensor is None else f"tensor {finding.tensor} {names.get(finding.tensor, '')}: {finding.what}"
     gap = " " if place and not finding.detail.startswith("[") else ""
     _line(console, (f"  {place}{gap}{finding.detail}", ""))
     level = "" if case.level == "MUST" else f" ({case.level}: does not decide)"
     _line(console, (f"  {case.title}{level}", "dim"), (f"  {' '.join(case.req)}", "dim"))
+    if case.recipe == "fresh":
+        _line(console, (f"  --seed {case.seed} makes this file again", "dim"))
     if finding.op in result.calls and finding.verdict in (Verdict.CRASH, Verdict.TIMEOUT, Verdict.OVER_REJECT):
         _tell_tail(console, result.calls[finding.op].tail)
+    if alike:
+        ids = ", ".join(other.case.id for other in alike[:_ALIKE_SHOWN])
+        more = f" and {len(alike) - _ALIKE_SHOWN} more" if len(alike) > _ALIKE_SHOWN else ""
+        _line(console, (f"  alike: {ids}{more}", "dim"))
 
 
 def _tell_verdict(console: Console, run: Certification) -> None:
@@ -107,12 +136,20 @@ def _tell_verdict(console: Console, run: Certification) -> None:
     _line(
         console,
         (f"{request.profile}: {verdict}", _GOOD if conformant else _BAD),
-        (f"{scope} at grade {report.GRADE}{dtype}", ""),
+        (f"{scope} at grade {max(run.grade, request.grade)}{dtype}, {' and '.join(run.modes)}", ""),
     )
     for level, count in report.counts(run).items():
         if any(count.values()):
             told = ", ".join(f"{number} {name}" for name, number in count.items() if number or name == "passed")
             _line(console, (f"  {level:6} {told}", ""))
+    for condition, text in (
+        (run.incomplete, run.incomplete),
+        (run.abandoned, f"serve broke {run.restarts} times and was given up: a loader that claims it must keep it"),
+        (request.known, f"{len(request.known)} known failures: no certificate"),
+        (request.grade > Grade.BOUNDED, f"grade {request.grade}: no certificate"),
+    ):
+        if condition:
+            _line(console, (f"  {text}", ""))
     matched, given = report.codes(run)
     if given:
         _line(console, (f"  error codes: {matched} of {given} match ({100 * matched / given:.0f} %)", ""))

@@ -32,7 +32,7 @@ def test_a_conformant_loader(zoo: Zoo) -> None:
     result = run(zoo, "right", "--seed", "5")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0] == "core: CONFORMANT at grade exact, output f32"
+    assert lines[0] == "core: CONFORMANT at grade exact, output f32, one-shot"
     assert lines[1:4] == ["  MUST   4 passed", "  SHOULD 1 passed", "  error codes: 2 of 2 match (100 %)"]
     assert lines[4].startswith("  toy 1, corpus ")
     assert lines[4].endswith(", seed 5")
@@ -49,7 +49,7 @@ def test_failures_come_first_and_name_tensor_element_and_values(zoo: Zoo) -> Non
         "  tensor 2 t2: W[2, 31] expected 0.0 (0x00000000), got 1234.5 (0x449a5000) (1 of 96 wrong)",
         "  the big one  AWQ-TOY-001",
         "TWIN-FAILED 1 rejected, but its valid twin was not read correctly either, so the rejection proves nothing",
-        "core: NOT CONFORMANT at grade exact, output f32",
+        "core: NOT CONFORMANT at grade exact, output f32, one-shot",
         "  MUST   2 passed, 2 failed",
         "  SHOULD 1 passed",
     ]
