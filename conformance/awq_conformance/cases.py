@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 MANIFEST: Final = "manifest.json"
 OUTCOMES: Final = ("accept", "reject", "either")
+SCALE_DTYPES: Final = ("F16", "BF16", "F32")
 LEVELS: Final = ("MUST", "SHOULD", "MAY")
 
 
@@ -53,6 +54,7 @@ class Tensor:
     """What is expected of one tensor: ``outputs`` maps W, q, z, s or P to a file of the corpus.
 
     ``shape`` is [.., N, K] for a quantised tensor; ``sha256`` covers the f32 bytes of W, or the raw bytes.
+    ``scale_dtype`` is F16, BF16 or F32, ``group_size`` the number of codes that share a scale; a plain one has none.
     """
 
     number: int
@@ -62,6 +64,8 @@ class Tensor:
     sha256: str
     overflow_f16: int
     outputs: dict[str, str]
+    scale_dtype: str = ""
+    group_size: int = 0
 
     @property
     def quantised(self) -> bool:
@@ -103,14 +107,24 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Flag:
+    """A kind of bug that cases are there to find: what type of bug, what comes of it, what is in the file."""
+
+    bug_type: str
+    effect: str
+    description: str
+
+
+@dataclass(frozen=True)
 class Corpus:
-    """A verified corpus; ``sha256`` is of the manifest, which pins every other file."""
+    """A verified corpus; ``sha256`` is of the manifest, which pins every other file; ``flags`` explains each flag."""
 
     root: Path
     suite: str
     version: str
     sha256: str
     cases: dict[str, Case]
+    flags: dict[str, Flag] = field(default_factory=dict)
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -158,7 +172,8 @@ def load(root: Path) -> Corpus:
         raw = json.loads(text)
         listed = [_case(root.resolve(), entry) for entry in raw["cases"]]
         cases = {case.id: case for case in listed}
-        corpus = Corpus(root.resolve(), raw["suite"], raw["version"], hashlib.sha256(text).hexdigest(), cases)
+        flags = {name: Flag(**words) for name, words in raw.get("flags", {}).items()}
+        corpus = Corpus(root.resolve(), raw["suite"], raw["version"], hashlib.sha256(text).hexdigest(), cases, flags)
     except KeyError as error:
         raise CorpusAlteredError(f"{path}: the key {error} is missing") from error
     except (ValueError, TypeError, AttributeError) as error:
@@ -219,6 +234,8 @@ def _tensor(raw: dict[str, Any]) -> Tensor:
         sha256=raw["sha256"],
         overflow_f16=raw["overflow_f16"] if kind == "quantised" else 0,
         outputs={what: _inside(path) for what, path in raw["outputs"].items()},
+        scale_dtype=_one_of(SCALE_DTYPES, raw["scale_dtype"]) if kind == "quantised" else "",
+        group_size=raw["group_size"] if kind == "quantised" else 0,
     )
 
 

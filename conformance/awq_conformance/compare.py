@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from awq_conformance import grade
+from awq_conformance import grade as grading
 from awq_conformance.cases import Case, CorpusAlteredError, Tensor
+from awq_conformance.evidence import Evidence, of_codes, of_floats
+from awq_conformance.grade import Graded, Parts
 from awq_conformance.outputs import Matrix, Name, parse_name, read_matrix
 from awq_conformance.protocol import DEQUANT, INSPECT, PLAIN, REJECT_FILE, UNPACK, Hello
 from awq_conformance.verdict import Finding, Grade, OutputError, Verdict
@@ -19,10 +21,10 @@ OUTPUTS: Final = {DEQUANT: ("W",), UNPACK: ("q", "z", "s"), PLAIN: ("P",), INSPE
 """What each operation writes for a tensor that has it."""
 
 
-def compare(case: Case, seen: Observation, hello: Hello, dtype: str | None, grade: Grade = Grade.EXACT) -> Finding:  # noqa: ARG001
+def compare(case: Case, seen: Observation, hello: Hello, dtype: str | None, grade: Grade = Grade.EXACT) -> Finding:
     """Return PASS, or the first thing wrong: first the set of files, then tensor by tensor.
 
-    ``dtype`` is the one W must have, or None while the run has not shown it yet.
+    ``dtype`` is the one W must have, or None while the run has not shown it yet; W passes at ``grade`` or better.
     """
     if seen.fault is not None:
         return Finding(seen.fault.verdict, seen.op, seen.fault.detail)
@@ -40,16 +42,20 @@ def compare(case: Case, seen: Observation, hello: Hello, dtype: str | None, grad
     for number, what in due:
         if (number, what) not in found:
             return Finding(Verdict.MISSING_OUTPUT, seen.op, "not written", number, what)
+    worst = Grade.EXACT
     for (number, what), tensor in due.items():
         reference = expected(case, tensor, what)
         try:
-            mismatch = _compare_one(*found[number, what], reference, hello, dtype)
+            got = _read(*found[number, what], reference, hello, dtype)
         except OutputError as fault:
             return Finding(fault.verdict, seen.op, fault.detail, number, what)
-        if mismatch is not None:
-            verdict = Verdict.NONFINITE if mismatch.nonfinite else Verdict.WRONG
-            return Finding(verdict, seen.op, str(mismatch), number, what)
-    return Finding(Verdict.PASS, seen.op)
+        graded, evidence = _judged(got, reference, case, tensor, what, grade if what == "W" else Grade.EXACT)
+        worst = max(worst, graded.grade)
+        if graded.mismatch is not None:
+            verdict = Verdict.NONFINITE if graded.mismatch.nonfinite else Verdict.WRONG
+            detail = str(graded.mismatch)
+            return Finding(verdict, seen.op, detail, number, what, grade=graded.grade, evidence=evidence)
+    return Finding(Verdict.PASS, seen.op, grade=worst)
 
 
 def expected(case: Case, tensor: Tensor, what: str) -> Matrix:
@@ -76,7 +82,30 @@ def written_dtype(seen: Observation) -> str:
     raise ValueError("no W was written")
 
 
-def _compare_one(name: Name, data: bytes, due: Matrix, hello: Hello, dtype: str | None) -> grade.Mismatch | None:
+def parts_of(case: Case, tensor: Tensor) -> Parts | None:
+    """Return codes, zero points and scales of a quantised tensor, each as wide as W; None where the case lacks them."""
+    if not {"q", "z", "s"} <= set(tensor.outputs):
+        return None
+    q, z, s = (expected(case, tensor, what).values.astype(np.float64) for what in "qzs")
+    size = q.shape[-1] // z.shape[-1]
+    return Parts(q, z.repeat(size, -1), s.repeat(size, -1), tensor.scale_dtype)
+
+
+def _judged(
+    got: Matrix, due: Matrix, case: Case, tensor: Tensor, what: str, asked: Grade
+) -> tuple[Graded, Evidence | None]:
+    """Return the grade of one output and, if it falls short of ``asked``, what there is to see."""
+    if due.dtype == "u8":
+        codes = due.values.astype(np.uint8, copy=False)
+        mismatch = grading.identical(got, codes)
+        return Graded(Grade.FAIL if mismatch else Grade.EXACT, mismatch), of_codes(got, codes) if mismatch else None
+    values = due.values.astype(np.float32, copy=False)
+    # Scales are given exactly, or not at all: only W is made of parts.
+    graded = grading.graded(got, values, lambda: parts_of(case, tensor) if what == "W" else None, asked)
+    return graded, of_floats(got, values) if graded.mismatch else None
+
+
+def _read(name: Name, data: bytes, due: Matrix, hello: Hello, dtype: str | None) -> Matrix:
     got = read_matrix(name, data, due.values.shape)
     if name.what == "W":
         if name.layout not in hello.layouts:
@@ -87,6 +116,4 @@ def _compare_one(name: Name, data: bytes, due: Matrix, hello: Hello, dtype: str 
             raise OutputError(Verdict.DTYPE, f"expected {dtype} as in the rest of the run, got {got.dtype}")
     elif got.dtype != due.dtype:
         raise OutputError(Verdict.DTYPE, f"expected {due.dtype}, got {got.dtype}")
-    if due.dtype == "u8":
-        return grade.identical(got, due.values.astype(np.uint8, copy=False))
-    return grade.exact(got, due.values.astype(np.float32, copy=False))
+    return got

@@ -1,18 +1,22 @@
-"""The exact grade: every element equals the f32 result, or its rounding to the output's dtype (spec: model).
+"""How close an output comes: exact, bounded, functional, or none of these (spec: conformance, "Grades").
 
-Nothing here reads a file or knows the format; the only inputs are two matrices.
+Nothing here reads a file or knows the format; the only inputs are matrices.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from awq_conformance.outputs import DTYPES, Matrix
+from awq_conformance.verdict import Grade
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 
@@ -37,8 +41,53 @@ class Mismatch:
         return f"[{place}] expected {self.expected}, got {self.got} ({self.wrong} of {self.total} wrong)"
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What the right value of each element is made of: codes, zero points and scales, each [.., N, K] as float64.
+
+    ``scale_dtype`` is F16, BF16 or F32; whether z * s is rounded to it matters to the bound.
+    """
+
+    q: NDArray[np.float64]
+    z: NDArray[np.float64]
+    s: NDArray[np.float64]
+    scale_dtype: str
+
+
+@dataclass(frozen=True)
+class Graded:
+    """The grade of one output, and its first element below the grade that was asked for."""
+
+    grade: Grade
+    mismatch: Mismatch | None
+
+
+def graded(actual: Matrix, expected: NDArray[np.float32], parts_of: Callable[[], Parts | None], asked: Grade) -> Graded:
+    """Grade a float matrix against the f32 result.
+
+    ``parts_of`` is called where the matrix is not exact; without parts nothing lies between exact and functional.
+    """
+    wrong, nonfinite, due = differing(actual, expected)
+    if not wrong.any():
+        return Graded(Grade.EXACT, None)
+    parts = parts_of()
+    beyond = wrong if parts is None else wrong & ~within_bound(actual, due, parts)
+    if not beyond.any():
+        grade = Grade.BOUNDED
+    else:
+        grade = Grade.FUNCTIONAL if functional(actual, expected, parts) else Grade.FAIL
+    if grade <= asked:
+        return Graded(grade, None)
+    return Graded(grade, _first(wrong if asked is Grade.EXACT else beyond, nonfinite, due, actual))
+
+
 def exact(actual: Matrix, expected: NDArray[np.float32]) -> Mismatch | None:
-    """Compare a float matrix with the f32 result; the sign of zero is ignored.
+    """Compare a float matrix with the f32 result, or its rounding to the output's dtype; +0 and -0 are equal."""
+    return graded(actual, expected, lambda: None, Grade.EXACT).mismatch
+
+
+def differing(actual: Matrix, expected: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Matrix]:
+    """Return which elements are not the right value, which are NaN or infinite out of place, and what is right.
 
     Values are compared as bits, so that no rule of floating-point comparison can hide a difference.
     """
@@ -47,10 +96,56 @@ def exact(actual: Matrix, expected: NDArray[np.float32]) -> Mismatch | None:
     due = round_to(expected, actual.dtype)
     due_bits, got_bits = _bits(due), _bits(actual)
     wrong = due_bits != got_bits
-    if not wrong.any():
-        return None
-    nonfinite = wrong & _is_special(got_bits, actual.dtype) & ~_is_special(due_bits, actual.dtype)
-    return _first(wrong, nonfinite, due, actual)
+    return wrong, wrong & _is_special(got_bits, actual.dtype) & ~_is_special(due_bits, actual.dtype), due
+
+
+def within_bound(actual: Matrix, due: Matrix, parts: Parts) -> NDArray[np.bool_]:
+    """Return which elements are finite, as they should be, and within the bound of the expanded form q*s - z*s."""
+    y, right = widen(actual), widen(due)
+    finite = np.isfinite(y) & np.isfinite(right)
+    w, zs = (parts.q - parts.z) * parts.s, parts.z * parts.s  # exact: at most 29 bits
+    y = np.where(finite, y, w)
+    dtype = "f32" if actual.dtype == "f64" else actual.dtype
+    u = np.where(zs == 0, 0.0, np.maximum(ulp(zs, parts.scale_dtype.lower()), ulp(zs, dtype)))
+    error, bound = np.abs(y - w), (u + ulp(np.maximum(np.abs(w), np.abs(y)), dtype)) / 2
+    within: NDArray[np.bool_] = finite & (error <= bound)
+    # A difference of float64 may itself be rounded: what is decided by a hair is decided with fractions.
+    for index in zip(*np.nonzero(finite & (np.abs(error - bound) <= bound * 2.0**-50)), strict=True):
+        exact_bound = (Fraction(u[index]) + Fraction(2 * bound[index] - u[index])) / 2
+        within[index] = abs(Fraction(y[index]) - Fraction(w[index])) <= exact_bound
+    return within
+
+
+def functional(actual: Matrix, expected: NDArray[np.float32], parts: Parts | None) -> bool:
+    """Return whether NaN and infinities are where they should be, and the relative Frobenius error is at most 2^-8."""
+    y, right = widen(actual), widen(round_to(expected, actual.dtype))
+    finite = np.isfinite(right)
+    if not np.array_equal(y[~finite], right[~finite]) or not np.isfinite(y[finite]).all():
+        return False
+    w = expected.astype(np.float64) if parts is None else (parts.q - parts.z) * parts.s
+    with np.errstate(over="ignore"):  # an f64 output may be as large as it likes: infinity is then beyond the limit
+        error = float(np.square(y[finite] - w[finite]).sum())
+    return error <= 2.0**-16 * float(np.square(w[finite]).sum())
+
+
+_EMIN_M: Final = {"f16": (-14, 10), "bf16": (-126, 7), "f32": (-126, 23)}
+
+
+def ulp(values: NDArray[np.float64], dtype: str) -> NDArray[np.float64]:
+    """Return the distance of neighbouring numbers of ``dtype`` at each value."""
+    emin, m = _EMIN_M[dtype]
+    distance: NDArray[np.float64] = np.ldexp(1.0, np.maximum(np.frexp(values)[1] - 1, emin) - m)
+    return distance
+
+
+def widen(matrix: Matrix) -> NDArray[np.float64]:
+    """Return the values of a float matrix as float64."""
+    values = matrix.values
+    if matrix.dtype == "bf16":
+        values = (values.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+        wide: NDArray[np.float64] = values.astype(np.float64)
+    return wide
 
 
 def identical(actual: Matrix, expected: NDArray[np.uint8]) -> Mismatch | None:
@@ -87,6 +182,7 @@ def _is_special(bits: NDArray[Any], dtype: str) -> NDArray[np.bool_]:
 
 
 def _first(wrong: NDArray[np.bool_], nonfinite: NDArray[np.bool_], due: Matrix, got: Matrix) -> Mismatch:
+    nonfinite = nonfinite & wrong
     is_nonfinite = bool(nonfinite.any())
     flat = int(np.argmax(nonfinite if is_nonfinite else wrong))
     index = tuple(int(i) for i in np.unravel_index(flat, wrong.shape))

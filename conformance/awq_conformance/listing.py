@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from awq_conformance.cases import Case, Edit
+    from awq_conformance.cases import Case, Edit, Flag
 
 
 def table(cases: Sequence[Case]) -> str:
@@ -16,12 +16,12 @@ def table(cases: Sequence[Case]) -> str:
     return "\n".join(f"{case.id:{width}}  {case.level:6}  {case.outcome:6}  {case.title}" for case in cases)
 
 
-def record(case: Case) -> str:
+def record(case: Case, flags: Mapping[str, Flag]) -> str:
     """Return everything the manifest says about a case, one fact per line; empty ones are left out."""
-    return "\n".join(f"{key:12}{value}" for key, value in _facts(case) if value)
+    return "\n".join(f"{key:12}{value}" for key, value in _facts(case, flags) if value)
 
 
-def _facts(case: Case) -> Iterator[tuple[str, str]]:
+def _facts(case: Case, flags: Mapping[str, Flag]) -> Iterator[tuple[str, str]]:
     yield "case", case.id
     yield "title", case.title
     yield "outcome", f"{case.outcome}{' with ' + ' or '.join(case.codes) if case.codes else ''}"
@@ -40,7 +40,9 @@ def _facts(case: Case) -> Iterator[tuple[str, str]]:
         yield f"tensor {tensor.number}", f"{tensor.name}: {tensor.kind} {shape}{overflow}"
     for file in case.files:
         yield "file", f"{case.root / file.path} ({file.size} bytes)"
-    yield "flags", " ".join(case.flags)
+    for flag in case.flags:
+        words = f": {flags[flag].description} ({flags[flag].bug_type}, {flags[flag].effect})" if flag in flags else ""
+        yield "flag", f"{flag}{words}"
     yield "recipe", f"{case.recipe}{', seed ' + case.seed if case.seed else ''}"
     yield "since", case.since
     for ref in case.refs:

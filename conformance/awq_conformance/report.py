@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 REPORT: Final = "report.json"
 CERTIFICATE: Final = "certificate.json"
-GRADE: Final = "exact"
 
 
 def prepare(folder: Path) -> None:
@@ -79,7 +78,7 @@ def _head(schema: str, run: Certification) -> dict[str, Any]:
         "version": corpus.version,
         "corpus_sha256": corpus.sha256,
         "profile": run.request.profile,
-        "grade": GRADE,
+        "grade": str(run.grade),
         "dtype": footing.terms.dtype if footing else None,
         "adapter": {
             "argv": list(run.argv or run.request.command),

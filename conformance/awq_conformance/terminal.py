@@ -136,7 +136,7 @@ def _tell_verdict(console: Console, run: Certification) -> None:
     _line(
         console,
         (f"{request.profile}: {verdict}", _GOOD if conformant else _BAD),
-        (f"{scope} at grade {max(run.grade, request.grade)}{dtype}, {' and '.join(run.modes)}", ""),
+        (f"{scope} at grade {run.grade if conformant else request.grade}{dtype}, {' and '.join(run.modes)}", ""),
     )
     for level, count in report.counts(run).items():
         if any(count.values()):

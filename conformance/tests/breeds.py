@@ -101,6 +101,12 @@ def patch(path: Path, data: bytes) -> None:
     path.write_bytes(path.read_bytes()[: -len(data)] + data)
 
 
+def step(path: Path) -> None:
+    """Make the last float the next one."""
+    data = path.read_bytes()
+    patch(path, (int.from_bytes(data[-4:], "little") + 1).to_bytes(4, "little"))
+
+
 def rename(out: Path, dims: Callable[[str, str], str]) -> None:
     """Claim other dimensions."""
     path = last(out)
@@ -224,6 +230,7 @@ VICES: dict[str, Vice] = {
     "wrong-codes": on("unpack", lambda out: patch(last(out, "q"), b"\x0e")),
     "wrong-scales": on("unpack", lambda out: patch(last(out, "s"), struct.pack("<f", 1234.5))),
     "wrong-plain": on("plain", lambda out: patch(last(out, "P"), b"\x0e")),
+    "one-ulp-off": on("dequant", lambda out: step(last(out))),
     "nan": on("dequant", lambda out: patch(last(out), NAN)),
     "all-nan": on("dequant", lambda out: last(out).write_bytes(NAN * (last(out).stat().st_size // 4))),
     "writes-nothing": on("dequant", clear),

@@ -60,7 +60,16 @@ class Maker:
                 outputs[what] = path
             kind, shape = ("plain", [len(tensor["P"])]) if "P" in tensor else ("quantised", list(tensor["W"].shape))
             expect.append(
-                {"number": number, "name": f"t{number}", "kind": kind, "shape": shape, "sha256": "", "overflow_f16": 0}
+                {
+                    "number": number,
+                    "name": f"t{number}",
+                    "kind": kind,
+                    "shape": shape,
+                    "sha256": "",
+                    "overflow_f16": 0,
+                    "scale_dtype": "F32",
+                    "group_size": 8,
+                }
                 | {"outputs": outputs}
             )
         case: dict[str, Any] = {

@@ -72,6 +72,22 @@ def test_a_list_without_reasons_is_a_usage_error(zoo: Zoo, tmp_path: Path, text:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.req("AWQ-CNF-029", "AWQ-CNF-031")
+@pytest.mark.parametrize(
+    ("asked", "status", "certified"), [("exact", 1, None), ("bounded", 0, "bounded"), ("functional", 0, None)]
+)
+def test_a_grade_that_is_asked_for_is_named(
+    zoo: Zoo, tmp_path: Path, asked: str, status: int, certified: str | None
+) -> None:
+    """A loader one ulp off is bounded and certified as such; at grade functional nobody is."""
+    result = run(zoo, "one-ulp-off", "--grade", asked, "--report", tmp_path)
+    assert result.exit_code == status, result.output
+    certificate = tmp_path / "certificate.json"
+    assert (json.loads(certificate.read_text())["grade"] if certificate.exists() else None) == certified
+    if status == 0:
+        assert "CONFORMANT at grade bounded" in result.stdout
+
+
 def test_fail_fast_stops_at_the_first_failure(zoo: Zoo, tmp_path: Path) -> None:
     """It decides, and the report says that the run was not finished."""
     result = run(zoo, "wrong", "--fail-fast", "-j", "1", "--report", tmp_path)

@@ -41,7 +41,7 @@ def served(outcome: Certification, case: str) -> list[Finding]:
     return [finding for finding in outcome.results[case].findings if finding.mode == "serve"]
 
 
-@pytest.mark.req("AWQ-CNF-014", "AWQ-CNF-017", "AWQ-CNF-018")
+@pytest.mark.req("AWQ-CNF-014", "AWQ-CNF-018")
 @pytest.mark.parametrize("breed", ["right", "noisy", "reverses"])
 @pytest.mark.parametrize("modes", [("one-shot", "serve"), ("serve",)], ids="+".join)
 def test_a_right_service_is_conformant(corpus_root: Path, breed: str, modes: tuple[str, ...]) -> None:
@@ -53,7 +53,7 @@ def test_a_right_service_is_conformant(corpus_root: Path, breed: str, modes: tup
     assert outcome.certifies is (len(modes) == 2)
 
 
-@pytest.mark.req("AWQ-CNF-015", "AWQ-CNF-018", "AWQ-CNF-020")
+@pytest.mark.req("AWQ-CNF-015", "AWQ-CNF-018", "AWQ-CNF-019", "AWQ-CNF-020")
 @pytest.mark.parametrize(
     ("breed", "case", "verdict", "detail"),
     [
@@ -66,6 +66,7 @@ def test_a_right_service_is_conformant(corpus_root: Path, breed: str, modes: tup
         ("exits", "toy/big", Verdict.CRASH, "exit status 0 before it answered"),
         ("hangs", "toy/big", Verdict.TIMEOUT, "no answer within 4.0 s"),
         ("eats-memory", "toy/big", Verdict.OOM, "MiB resident"),
+        ("answers-early", "toy/big", Verdict.MISSING_OUTPUT, "not written"),
         ("differs", "toy/big", Verdict.PROTOCOL, "differs between one-shot and serve"),
         ("no-reject-txt", "toy/fault", Verdict.PROTOCOL, "differs between one-shot and serve"),
         ("other-code", "toy/fault", Verdict.PROTOCOL, "serve says 'E_SIZE', reject.txt 'E_MAGIC'"),

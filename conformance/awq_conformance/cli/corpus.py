@@ -41,7 +41,7 @@ def show(root: Path | None, case: str) -> None:
     if case not in corpus.cases:
         near = get_close_matches(case, corpus.cases, n=3, cutoff=0.4)
         raise click.UsageError(f"no case {case!r}" + (f"; near it: {', '.join(near)}" if near else ""))
-    click.echo(listing.record(corpus.cases[case]))
+    click.echo(listing.record(corpus.cases[case], corpus.flags))
 
 
 @click.command()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from awq_conformance.making import derived, faults, large, valid
+from awq_conformance.making import derived, faults, flags, large, valid
 from awq_conformance.making.editor import Editor
 from awqformat import Contents, QuantizedTensor, reference, write
 from awqformat.dtypes import scale_bits
@@ -50,8 +50,10 @@ def _cases(accept: Iterable[valid.Accept], reject: Iterable[faults.Fault]) -> It
         inputs[case.id] = data = _written(contents)
         outputs, expect = _expected(case.id, contents)
         own = {f"{case.id}.awq": data, **outputs}
+        overflows = any(entry.get("overflow_f16") for entry in expect)
+        found = dict.fromkeys((*case.flags, *flags.of_contents(contents, overflows=overflows)))
         yield _case(case.id, case.title, own, outcome="accept", recipe="accept", seed=seed, expect=expect,
-                    req=case.req, flags=case.flags, refs=case.refs, comment=case.comment), own  # fmt: skip
+                    req=case.req, flags=found, refs=case.refs, comment=case.comment), own  # fmt: skip
     for fault in reject:
         for record, data in _faulty(fault, inputs[fault.twin]):
             own = {f"{record['case_id']}.awq": data}
@@ -62,7 +64,11 @@ def _manifest(cases: list[dict[str, Any]]) -> bytes:
     """Return the manifest, one case a line, so that a difference in version control names its case."""
     lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
     head = json.dumps({"suite": "awqformat", "version": VERSION, "profile": "core"})[:-1]
-    return f'{head}, "cases": [\n{lines}\n]}}\n'.encode()
+    keys = ("bug_type", "effect", "description")
+    kinds = ",\n".join(
+        f"{json.dumps(name)}: {json.dumps(dict(zip(keys, words, strict=True)))}" for name, words in flags.FLAGS.items()
+    )
+    return f'{head}, "flags": {{\n{kinds}\n}}, "cases": [\n{lines}\n]}}\n'.encode()
 
 
 def install(files: Files, folder: Path, *, write: bool) -> list[str]:
@@ -134,7 +140,9 @@ def _expected(case: str, contents: Contents) -> tuple[Files, list[dict[str, Any]
         entry: dict[str, Any] = {"number": number, "name": name}
         if isinstance(tensor, QuantizedTensor):
             arrays, judged = _quantised_outputs(tensor), "W"
-            entry |= {"kind": "quantised", "overflow_f16": int(((_oracle(tensor, "F16") & 0x7FFF) == 0x7C00).sum())}
+            overflow = int(((_oracle(tensor, "F16") & 0x7FFF) == 0x7C00).sum())
+            entry |= {"kind": "quantised", "scale_dtype": tensor.scale_dtype.name, "group_size": tensor.group_size}
+            entry |= {"overflow_f16": overflow}
         else:
             arrays, judged = {"P": tensor}, "P"
             entry |= {"kind": "plain"}
@@ -196,6 +204,7 @@ def _faulty(fault: faults.Fault, twin: bytes) -> Iterator[tuple[dict[str, Any], 
             "mutation": {"what": fault.title, "edits": edits, "refreshed": refresh},
             "codes": [code],
             "req": req,
+            "flags": flags.of_fault(fault, code),
             "refs": fault.refs,
         }
         yield record, data
