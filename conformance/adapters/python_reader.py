@@ -1,4 +1,4 @@
-"""The Python reader behind the adapter protocol awqc/1: python_reader.py OP INPUT OUTDIR."""
+"""The Python reader behind the adapter protocol awqc/1: python_reader.py OP INPUT OUTDIR, or serve."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,8 @@ import numpy as np
 
 import awqformat
 
-HELLO = "proto=1 name=awqformat ops=dequant,unpack,plain,inspect dtypes=f32 layouts=nk"
+HELLO = "proto=1 name=awqformat ops=serve,dequant,unpack,plain,inspect dtypes=f32 layouts=nk"
+STATUS = {0: "ok", 65: "reject", 69: "unsupported"}
 
 
 def write(op: str, path: str, out: Path) -> None:
@@ -28,20 +29,39 @@ def write(op: str, path: str, out: Path) -> None:
                 (out / f"{number}.P.bin").write_bytes(file.plain_bytes(name))
 
 
-def main(op: str, path: str, out: Path) -> int:
-    """Return the exit status that the protocol asks for."""
-    if op == "hello":
-        (out / "hello.txt").write_text(HELLO)
-        return 0
+def answer(op: str, path: str, out: Path) -> tuple[int, str, str]:
+    """Return the exit status that the protocol asks for, the error code and a line for people."""
     if op not in ("dequant", "unpack", "plain", "inspect"):
-        return 69
+        return 69, "UNSUPPORTED", ""
     try:
         write(op, path, out)
     except awqformat.AwqError as error:
         (out / "reject.txt").write_text(f"{error.code}\n{error}\n")
-        return 69 if error.code == "UNSUPPORTED" else 65
-    return 0
+        return (69 if error.code == "UNSUPPORTED" else 65), error.code, str(error)
+    return 0, "", ""
+
+
+def serve() -> None:
+    """Answer requests, one a line, until there are no more."""
+    for line in sys.stdin:
+        fields = line.rstrip("\n").split("\t")
+        if len(fields) != 5 or fields[0] != "@awq":
+            continue
+        _, number, op, path, out = fields
+        status, code, text = (0, "", HELLO) if op == "hello" else answer(op, path, Path(out))
+        print("@awq", number, STATUS[status], code, " ".join(text.split()), sep="\t", flush=True)
+
+
+def main(op: str, path: str = "-", out: str = "-") -> int:
+    """Return the exit status."""
+    if op == "serve":
+        serve()
+        return 0
+    if op == "hello":
+        (Path(out) / "hello.txt").write_text(HELLO)
+        return 0
+    return answer(op, path, Path(out))[0]
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    sys.exit(main(*sys.argv[1:]))

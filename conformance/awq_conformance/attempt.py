@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from awq_conformance.adapter import Caller, Observation
     from awq_conformance.cases import Case, Corpus
+    from awq_conformance.judge import Terms
     from awq_conformance.probes import Footing
 
 
@@ -48,6 +49,12 @@ def operations(case: Case, declared: tuple[str, ...]) -> list[str]:
     """Return ``dequant``, then each declared operation that has something to show on this case."""
     written = {what for tensor in case.expect for what in tensor.outputs}
     return [op for op in OUTPUTS if op == DEQUANT or (op in declared and (op == INSPECT or written & {*OUTPUTS[op]}))]
+
+
+def answers_right(case: Case, caller: Caller, terms: Terms) -> bool:
+    """Return whether ``case`` is answered as it should be when it is asked once more."""
+    seen = caller.call(DEQUANT, str(case.input), bounds_of(case, terms.limits[caller.mode].timeout))
+    return not judge(case, seen, terms, skippable=False).failed
 
 
 def valid_of(case: Case, corpus: Corpus) -> Case:

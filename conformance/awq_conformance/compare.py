@@ -49,7 +49,7 @@ def compare(case: Case, seen: Observation, hello: Hello, dtype: str | None, grad
             got = _read(*found[number, what], reference, hello, dtype)
         except OutputError as fault:
             return Finding(fault.verdict, seen.op, fault.detail, number, what)
-        graded, evidence = _judged(got, reference, case, tensor, what, grade if what == "W" else Grade.EXACT)
+        graded, evidence = _judged(got, reference, case, tensor, what, grade)
         worst = max(worst, graded.grade)
         if graded.mismatch is not None:
             verdict = Verdict.NONFINITE if graded.mismatch.nonfinite else Verdict.WRONG
@@ -82,13 +82,16 @@ def written_dtype(seen: Observation) -> str:
     raise ValueError("no W was written")
 
 
-def parts_of(case: Case, tensor: Tensor) -> Parts | None:
-    """Return codes, zero points and scales of a quantised tensor, each as wide as W; None where the case lacks them."""
-    if not {"q", "z", "s"} <= set(tensor.outputs):
-        return None
+def parts_of(case: Case, tensor: Tensor) -> Parts:
+    """Return the codes, zero points and scales that W [.., N, K] of a quantised tensor is made of, each as wide as W.
+
+    Raises CorpusAlteredError when the case's files do not fit its group size.
+    """
     q, z, s = (expected(case, tensor, what).values.astype(np.float64) for what in "qzs")
-    size = q.shape[-1] // z.shape[-1]
-    return Parts(q, z.repeat(size, -1), s.repeat(size, -1), tensor.scale_dtype)
+    for grouped in (z, s):
+        if (*grouped.shape[:-1], grouped.shape[-1] * tensor.group_size) != q.shape:
+            raise CorpusAlteredError(f"{case.id}: tensor {tensor.number} is not grouped by {tensor.group_size}")
+    return Parts(q, z.repeat(tensor.group_size, -1), s.repeat(tensor.group_size, -1), tensor.scale_dtype)
 
 
 def _judged(
@@ -100,9 +103,12 @@ def _judged(
         mismatch = grading.identical(got, codes)
         return Graded(Grade.FAIL if mismatch else Grade.EXACT, mismatch), of_codes(got, codes) if mismatch else None
     values = due.values.astype(np.float32, copy=False)
-    # Scales are given exactly, or not at all: only W is made of parts.
-    graded = grading.graded(got, values, lambda: parts_of(case, tensor) if what == "W" else None, asked)
-    return graded, of_floats(got, values) if graded.mismatch else None
+    if what == "W":
+        graded = grading.graded(got, values, lambda: parts_of(case, tensor), asked)
+    else:
+        mismatch = grading.exact(got, values)
+        graded = Graded(Grade.FAIL if mismatch else Grade.EXACT, mismatch)
+    return graded, of_floats(got, values, graded.below) if graded.mismatch else None
 
 
 def _read(name: Name, data: bytes, due: Matrix, hello: Hello, dtype: str | None) -> Matrix:

@@ -16,34 +16,44 @@ if TYPE_CHECKING:
 
     from awq_conformance.outputs import Matrix
 
-CELLS_MAX: Final = 48
+CELLS_MAX: Final = 32
 _STEPS: Final = ((1, "1"), (2, "2"), (4, "3-4"), (16, "5-16"), (256, "17-256"), (65536, "257-65536"))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of one output of ``shape``: ``wrong`` of ``total`` elements differ.
+    """Of one output of ``shape``: ``wrong`` of ``total`` elements fall short of what was asked for.
 
-    ``heat`` is a grid over the last two dimensions (leading ones stacked as rows), at most 48 by 48 cells: the share
-    of wrong elements in each cell, 0 .. 1, row by row. ``histogram`` counts wrong elements by the size of the error,
-    in label order, such as ("1 ulp", 12); NaN and infinity have their own labels.
+    ``heat`` is a grid over the last two dimensions (leading ones stacked as rows), at most 32 by 32 cells, a text for
+    each row of it: a hexadecimal digit for each cell, the share of wrong elements from 0 (none) to f (all).
+    ``histogram`` counts wrong elements by the size of the error, in label order, such as ("1 ulp", 12); the right
+    value with the wrong sign, NaN and infinity have labels of their own. Its counts add up to ``wrong``.
     """
 
     shape: tuple[int, ...]
     wrong: int
     total: int
-    heat: tuple[tuple[float, ...], ...]
+    heat: tuple[str, ...]
     histogram: tuple[tuple[str, int], ...]
 
 
-def of_floats(actual: Matrix, expected: NDArray[np.float32]) -> Evidence:
-    """Return what is to be seen of a wrong W or s; errors are counted in ulps of the output's dtype."""
+def of_floats(actual: Matrix, expected: NDArray[np.float32], below: NDArray[np.bool_] | None = None) -> Evidence:
+    """Return what is to be seen of a wrong W or s; errors are counted in ulps of the output's dtype.
+
+    ``below`` tells which elements fall short; without it, those that are not exact.
+    """
     wrong, _, due = differing(actual, expected)
+    if below is not None:
+        wrong = below
     got, right = widen(actual)[wrong], widen(due)[wrong]
-    finite = np.isfinite(got) & np.isfinite(right)
-    unit = ulp(right[finite], "f32" if actual.dtype == "f64" else actual.dtype)
-    counts = _sizes(np.abs(got[finite] - right[finite]) / unit, "ulp")
+    ordinary = np.isfinite(got) & np.isfinite(right)
+    sign = ordinary & (got == -right)
+    ordinary &= ~sign
+    unit = ulp(right[ordinary], "f32" if actual.dtype == "f64" else actual.dtype)
+    with np.errstate(over="ignore"):  # an f64 output may be anything
+        counts = _sizes(np.abs(got[ordinary] - right[ordinary]) / unit, "ulp")
     counts += [
+        ("sign", int(sign.sum())),
         ("finite for infinity", int((np.isfinite(got) & ~np.isfinite(right)).sum())),
         ("infinity", int(np.isinf(got).sum())),
         ("NaN", int(np.isnan(got).sum())),
@@ -60,15 +70,21 @@ def of_codes(actual: Matrix, expected: NDArray[np.uint8]) -> Evidence:
 
 def _evidence(wrong: NDArray[np.bool_], counts: list[tuple[str, int]]) -> Evidence:
     grid = np.atleast_2d(wrong).reshape(-1, wrong.shape[-1] if wrong.ndim else 1)
-    rows, columns = (min(CELLS_MAX, size) for size in grid.shape)
-    row_of, column_of = (
-        np.arange(size) * cells // size for size, cells in zip(grid.shape, (rows, columns), strict=True)
-    )
-    sums: NDArray[Any] = np.zeros((rows, columns))
-    np.add.at(sums, (row_of[:, None], column_of[None, :]), grid)
-    sizes = np.bincount(row_of, minlength=rows)[:, None] * np.bincount(column_of, minlength=columns)[None, :]
-    heat = tuple(tuple(round(float(cell), 3) for cell in row) for row in sums / sizes)
+    sums: NDArray[Any] = grid.astype(np.int64)
+    sizes: NDArray[Any] = np.ones(1, np.int64)
+    for axis, size in enumerate(grid.shape):
+        starts = _starts(size)
+        sums = np.add.reduceat(sums, starts, axis)
+        sizes = sizes[..., None] * np.diff(starts, append=size)
+    # In whole numbers and rounded up: one wrong element is to be seen.
+    heat = tuple("".join(f"{cell:x}" for cell in row) for row in (-(-15 * sums // sizes[0])).tolist())
     return Evidence(wrong.shape, int(wrong.sum()), wrong.size, heat, tuple((name, n) for name, n in counts if n))
+
+
+def _starts(size: int) -> NDArray[np.int64]:
+    """Return where each cell of a dimension starts."""
+    cells = min(CELLS_MAX, size)
+    return -(-np.arange(cells, dtype=np.int64) * size // cells)
 
 
 def _sizes(errors: NDArray[np.float64], unit: str) -> list[tuple[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from math import lcm
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_GROUP = 32
+_GROUP: Final = 32
+_INFINITY: Final = 0x7C00  # in F16
 
 
 def make_large(folder: Path) -> Path:
@@ -29,7 +30,7 @@ def make_large(folder: Path) -> Path:
 
 
 def fresh_case(folder: Path, seed: int, align: tuple[int, int]) -> Case:
-    """Write a random .awq file and its expected W into ``folder``, and return them as a case.
+    """Write a random .awq file and its expected W, q, z and s into ``folder``, and return them as a case.
 
     One tensor per scale dtype, the middle one symmetric; N != K, at least 3 groups, several different zero points
     per row, shapes that are multiples of ``align`` (N, K).
@@ -44,7 +45,7 @@ def fresh_case(folder: Path, seed: int, align: tuple[int, int]) -> Case:
     n, k = step_n * -(-20 // step_n), step_k * -(-3 * _GROUP // step_k)
     n += step_n * (n == k)
     stored: dict[str, Any] = {}
-    tensors = []
+    tensors, files = [], []
     for number, scale_dtype in enumerate(("f16", "bf16", "f32")):
         codes = random.integers(0, 16, (n, k), np.uint8)
         zero_points = None if scale_dtype == "bf16" else random.integers(0, 16, (n, k // _GROUP), np.uint8)
@@ -52,14 +53,19 @@ def fresh_case(folder: Path, seed: int, align: tuple[int, int]) -> Case:
         scales = bits.view({"f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32}[scale_dtype])
         name = f"fresh.{number}.weight"
         stored[name] = awqformat.QuantizedTensor.from_codes(codes, scales, zero_points)
-        output = f"{number}.W.nk.npy"
-        weight = _oracle(codes, zero_points, bits, scale_dtype)
-        np.save(folder / output, weight)
+        weight = _oracle(codes, zero_points, bits, scale_dtype, "F32").astype("<u4").view("<f4")
+        z = np.full(scales.shape, 8, np.uint8) if zero_points is None else zero_points
+        outputs = {}
+        for what, values in {"W": weight, "q": codes, "z": z, "s": scales.astype("<f4")}.items():
+            outputs[what] = f"{number}.{what}.nk.npy"
+            np.save(folder / outputs[what], values)
+            files.append(_file(folder / outputs[what]))
+        overflow = int((_oracle(codes, zero_points, bits, scale_dtype, "F16") & 0x7FFF == _INFINITY).sum())
         digest = hashlib.sha256(weight.tobytes()).hexdigest()
-        tensors.append(Tensor(number, name, "quantised", (n, k), digest, 0, {"W": output}))
+        kind = (scale_dtype.upper(), _GROUP)
+        tensors.append(Tensor(number, name, "quantised", (n, k), digest, overflow, outputs, *kind))
     path = folder / "fresh.awq"
     awqformat.save_file(stored, path)
-    data = path.read_bytes()
     return Case(
         root=folder,
         id=f"fresh/{seed}",
@@ -76,11 +82,16 @@ def fresh_case(folder: Path, seed: int, align: tuple[int, int]) -> Case:
         recipe="fresh",
         made=True,
         seed=str(seed),
-        files=(File(path.name, hashlib.sha256(data).hexdigest(), len(data)),),
+        files=(_file(path), *files),
         expect=tuple(tensors),
         refs=(),
         comment="",
     )
+
+
+def _file(path: Path) -> File:
+    data = path.read_bytes()
+    return File(path.name, hashlib.sha256(data).hexdigest(), len(data))
 
 
 def _scale_bits(random: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -93,12 +104,15 @@ def _scale_bits(random: np.random.Generator, dtype: str, shape: tuple[int, ...])
 
 
 def _oracle(
-    codes: NDArray[np.uint8], zero_points: NDArray[np.uint8] | None, scale_bits: NDArray[Any], scale_dtype: str
-) -> NDArray[np.float32]:
-    """Return W [N, K] as the spec defines it."""
+    codes: NDArray[np.uint8],
+    zero_points: NDArray[np.uint8] | None,
+    scale_bits: NDArray[Any],
+    scale_dtype: str,
+    dtype: str,
+) -> NDArray[np.int64]:
+    """Return the bits of W [N, K] in ``dtype``, as the spec defines it."""
     from awqformat import reference
 
     zeros = None if zero_points is None else zero_points.tolist()
-    bits = reference.dequantize(codes.tolist(), zeros, scale_bits.tolist(), scale_dtype.upper())
-    weight: NDArray[np.float32] = np.array(bits, np.uint32).view(np.float32)
-    return weight
+    bits = reference.dequantize(codes.tolist(), zeros, scale_bits.tolist(), scale_dtype.upper(), dtype)
+    return np.array(bits, np.int64)

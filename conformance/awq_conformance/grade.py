@@ -5,7 +5,7 @@ Nothing here reads a file or knows the format; the only inputs are matrices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,37 +53,41 @@ class Parts:
     s: NDArray[np.float64]
     scale_dtype: str
 
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Return (q - z) * s as real numbers: a product has at most 28 bits, so that none is rounded."""
+        return (self.q - self.z) * self.s
+
 
 @dataclass(frozen=True)
 class Graded:
-    """The grade of one output, and its first element below the grade that was asked for."""
+    """The grade of one output, its first element below the grade that was asked for, and which elements are below."""
 
     grade: Grade
     mismatch: Mismatch | None
+    below: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
 
 
-def graded(actual: Matrix, expected: NDArray[np.float32], parts_of: Callable[[], Parts | None], asked: Grade) -> Graded:
-    """Grade a float matrix against the f32 result.
-
-    ``parts_of`` is called where the matrix is not exact; without parts nothing lies between exact and functional.
-    """
+def graded(actual: Matrix, expected: NDArray[np.float32], parts_of: Callable[[], Parts], asked: Grade) -> Graded:
+    """Grade a W against the f32 result; ``parts_of`` is called only where it is not exact."""
     wrong, nonfinite, due = differing(actual, expected)
     if not wrong.any():
         return Graded(Grade.EXACT, None)
     parts = parts_of()
-    beyond = wrong if parts is None else wrong & ~within_bound(actual, due, parts)
-    if not beyond.any():
-        grade = Grade.BOUNDED
-    else:
-        grade = Grade.FUNCTIONAL if functional(actual, expected, parts) else Grade.FAIL
+    beyond = wrong & ~within_bound(actual, due, parts)
+    grade = Grade.BOUNDED
+    if beyond.any():
+        grade = Grade.FUNCTIONAL if functional(actual, due, parts) else Grade.FAIL
     if grade <= asked:
         return Graded(grade, None)
-    return Graded(grade, _first(wrong if asked is Grade.EXACT else beyond, nonfinite, due, actual))
+    below = wrong if asked is Grade.EXACT else beyond
+    return Graded(grade, _first(below, nonfinite, due, actual), below)
 
 
 def exact(actual: Matrix, expected: NDArray[np.float32]) -> Mismatch | None:
     """Compare a float matrix with the f32 result, or its rounding to the output's dtype; +0 and -0 are equal."""
-    return graded(actual, expected, lambda: None, Grade.EXACT).mismatch
+    wrong, nonfinite, due = differing(actual, expected)
+    return _first(wrong, nonfinite, due, actual) if wrong.any() else None
 
 
 def differing(actual: Matrix, expected: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Matrix]:
@@ -94,7 +98,7 @@ def differing(actual: Matrix, expected: NDArray[np.float32]) -> tuple[NDArray[np
     if np.isnan(expected).any():
         raise ValueError("NaN is never a result")  # would equal a NaN by its bits
     due = round_to(expected, actual.dtype)
-    due_bits, got_bits = _bits(due), _bits(actual)
+    due_bits, got_bits = bits_of(due), bits_of(actual)
     wrong = due_bits != got_bits
     return wrong, wrong & _is_special(got_bits, actual.dtype) & ~_is_special(due_bits, actual.dtype), due
 
@@ -103,29 +107,33 @@ def within_bound(actual: Matrix, due: Matrix, parts: Parts) -> NDArray[np.bool_]
     """Return which elements are finite, as they should be, and within the bound of the expanded form q*s - z*s."""
     y, right = widen(actual), widen(due)
     finite = np.isfinite(y) & np.isfinite(right)
-    w, zs = (parts.q - parts.z) * parts.s, parts.z * parts.s  # exact: at most 29 bits
+    w, zs = parts.weights, parts.z * parts.s
     y = np.where(finite, y, w)
     dtype = "f32" if actual.dtype == "f64" else actual.dtype
     u = np.where(zs == 0, 0.0, np.maximum(ulp(zs, parts.scale_dtype.lower()), ulp(zs, dtype)))
-    error, bound = np.abs(y - w), (u + ulp(np.maximum(np.abs(w), np.abs(y)), dtype)) / 2
+    last = ulp(np.maximum(np.abs(w), np.abs(y)), dtype)
+    error, bound = np.abs(y - w), (u + last) / 2
     within: NDArray[np.bool_] = finite & (error <= bound)
-    # A difference of float64 may itself be rounded: what is decided by a hair is decided with fractions.
-    for index in zip(*np.nonzero(finite & (np.abs(error - bound) <= bound * 2.0**-50)), strict=True):
-        exact_bound = (Fraction(u[index]) + Fraction(2 * bound[index] - u[index])) / 2
-        within[index] = abs(Fraction(y[index]) - Fraction(w[index])) <= exact_bound
+    # Error and bound are each rounded once, by 2^-53 of themselves: what is decided by a hair is decided in fractions.
+    for i in zip(*np.nonzero(finite & (np.abs(error - bound) <= bound * 2.0**-50)), strict=True):
+        within[i] = 2 * abs(Fraction(y[i]) - Fraction(w[i])) <= Fraction(u[i]) + Fraction(last[i])
     return within
 
 
-def functional(actual: Matrix, expected: NDArray[np.float32], parts: Parts | None) -> bool:
+def functional(actual: Matrix, due: Matrix, parts: Parts) -> bool:
     """Return whether NaN and infinities are where they should be, and the relative Frobenius error is at most 2^-8."""
-    y, right = widen(actual), widen(round_to(expected, actual.dtype))
+    y, right = widen(actual), widen(due)
     finite = np.isfinite(right)
     if not np.array_equal(y[~finite], right[~finite]) or not np.isfinite(y[finite]).all():
         return False
-    w = expected.astype(np.float64) if parts is None else (parts.q - parts.z) * parts.s
-    with np.errstate(over="ignore"):  # an f64 output may be as large as it likes: infinity is then beyond the limit
-        error = float(np.square(y[finite] - w[finite]).sum())
-    return error <= 2.0**-16 * float(np.square(w[finite]).sum())
+    y, w = y[finite], parts.weights[finite]
+    with np.errstate(over="ignore", under="ignore"):  # an f64 output may be anything: infinity is beyond the limit
+        error, limit = float(np.square(y - w).sum()), 2.0**-16 * float(np.square(w).sum())
+    # Squares and sums are rounded, by less than 2^-50 of the sum for each element; squares of y alone may vanish.
+    if abs(error - limit) > limit * 2.0**-50 * (y.size + 1):
+        return error <= limit
+    pairs = [(Fraction(a), Fraction(b)) for a, b in zip(y.tolist(), w.tolist(), strict=True)]
+    return sum((a - b) ** 2 for a, b in pairs) * 2**16 <= sum(b**2 for _, b in pairs)
 
 
 _EMIN_M: Final = {"f16": (-14, 10), "bf16": (-126, 7), "f32": (-126, 23)}
@@ -165,7 +173,7 @@ def round_to(values: NDArray[np.float32], dtype: str) -> Matrix:
         return Matrix(values.astype(DTYPES[dtype]), dtype)
 
 
-def _bits(matrix: Matrix) -> NDArray[Any]:
+def bits_of(matrix: Matrix) -> NDArray[Any]:
     """Return the elements as unsigned integers, -0 as +0."""
     width = matrix.values.dtype.itemsize
     bits: NDArray[Any] = np.ascontiguousarray(matrix.values).view(f"<u{width}")

@@ -33,7 +33,7 @@ def _facts(case: Case, flags: Mapping[str, Flag]) -> Iterator[tuple[str, str]]:
         yield "mutation", case.mutation.what
         for edit in case.mutation.edits:
             yield "", _edit(edit)
-        yield "digests", "refreshed after the mutation" if case.mutation.refreshed else "stale: as in the twin"
+        yield "digests", "refreshed after the mutation" if case.mutation.refreshed else "stale: not recomputed after it"
     for tensor in case.expect:
         shape = "x".join(map(str, tensor.shape)) or "scalar"
         overflow = f", {tensor.overflow_f16} elements overflow f16" if tensor.overflow_f16 else ""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from awq_conformance.adapter import AdapterMissingError, Folders, OneShot, digests, find
 from awq_conformance.attempt import attempt
@@ -63,7 +63,8 @@ class Request:
 class Certification:
     """How a run went. ``inconclusive`` is the reason why there is no verdict, or an empty string.
 
-    ``incomplete`` says why not every case was run, or is empty; ``diagnoses`` explain what failed, best first.
+    ``incomplete`` says why not every case was run, or is empty; ``diagnoses`` explain what failed, best first;
+    ``annotated`` are for some failures the bytes of the input that matter, by case.
     """
 
     request: Request
@@ -72,6 +73,7 @@ class Certification:
     footing: Footing | None = None
     results: dict[str, CaseResult] = field(default_factory=dict)
     diagnoses: tuple[Diagnosis, ...] = ()
+    annotated: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     restarts: int = 0
     abandoned: bool = False
     inconclusive: str = ""
@@ -157,7 +159,7 @@ def _run(run: Certification, one_shot: OneShot, pool: ThreadPoolExecutor, scratc
     profile = profile_of(corpus, request.profile)
     plays = profile.stories(corpus)
     cases = select(corpus, request.profile, request.selection, [case for case, _ in plays.values()])
-    if any(case.made for case in cases if case.id not in plays):
+    if any(case.made and case.root == corpus.root for case in cases if case.id not in plays):
         corpus = corpus.completed(profile.large(scratch / "made"))
         cases = [corpus.cases.get(case.id, case) for case in cases]
     selected = [case.id for case in cases]
@@ -213,8 +215,7 @@ def _unseen(request: Request, profile: Profile, scratch: Path, hello: Hello) -> 
 def _explain(run: Certification, profile: Profile, corpus: Corpus, footing: Footing) -> tuple[Diagnosis, ...]:
     if not run.failures:
         return ()
-    caller = footing.one_shot if run.restarts else footing.callers[-1]
-    return profile.explain(caller, run.results, corpus, footing.terms)
+    return profile.explain(footing, run.results, corpus)
 
 
 def _simplicity(case: Case) -> tuple[bool, int, str]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from awq_conformance import report
 from awq_conformance.protocol import ONE_SHOT, RunnerExit
+from awq_conformance.report.matrix import matrix_of
 from awq_conformance.verdict import MEANING, Grade, Verdict
 
 if TYPE_CHECKING:
@@ -172,11 +174,24 @@ def _line(console: Console, *parts: tuple[str, str]) -> None:
     # Adapters print and name what they like: nothing of it may steer the terminal.
     line = Text()
     for text, style in parts:
-        line.append("".join(char if char.isprintable() else "\ufffd" for char in text), style)
+        line.append(_printable(text), style)
     console.print(line, soft_wrap=True, highlight=False)
 
 
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
 def tell_matrix(console: Console, outcomes: dict[str, Certification]) -> None:
-    """Print one line for each loader."""
-    for name, run in outcomes.items():
-        _line(console, (f"{name}: ", "bold"), (run.exit.name, ""))
+    """Print how several loaders compare, and the cases that not all of them pass."""
+    compared = matrix_of({name: report.record_of(run) for name, run in outcomes.items()})
+    table = Table("loader", "verdict", "grade", "MUST", "why", title="comparison")
+    for name, line in compared["loaders"].items():
+        must = f"{line['must']['passed']}/{sum(line['must'].values())}"
+        table.add_row(*(Text(_printable(word)) for word in (name, line["verdict"], line["grade"], must, line["why"])))
+    console.print(table)
+    differing = compared["differing"]
+    _line(console, (f"{len(differing)} of {compared['cases']} cases are not passed by all", ""))
+    for case, row in list(differing.items())[:_SHOWN]:
+        told = ", ".join(f"{name} {verdict or '-'}" for name, verdict in row.items())
+        _line(console, (f"  {case}: ", "bold"), (told, ""))

@@ -75,6 +75,10 @@ def put(key: str, value: object) -> Callable[[dict[str, Any]], object]:
         (put("files", 7), "not iterable"),
         (lambda m: m["cases"][1]["expect"][0]["outputs"].pop("q"), "tensor 0 does not have the outputs of a quantised"),
         (lambda m: m["cases"][1]["files"].pop(), "an expected output of tensor 2 is not among its files"),
+        (lambda m: m["cases"][1]["expect"][0].update(scale_dtype="F64"), "'F64' is not one of F16, BF16, F32"),
+        (lambda m: m["cases"][1]["expect"][0].pop("scale_dtype"), "the key 'scale_dtype' is missing"),
+        (lambda m: m["cases"][1]["expect"][0].pop("group_size"), "the key 'group_size' is missing"),
+        (lambda m: m.update(flags={"odd": {"bug_type": "x", "effect": "y"}}), "'description'"),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(

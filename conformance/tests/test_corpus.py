@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ import pytest
 import awqformat
 from awq_conformance.cases import default_root, load
 from awq_conformance.fresh import make_large
+from awq_conformance.making import core, corpus
 from awq_conformance.making.corpus import generate, install
+from awq_conformance.making.record import record
 
 ROOT = default_root()
 MANIFEST: dict[str, Any] = json.loads((ROOT / "manifest.json").read_text(encoding="utf-8"))
@@ -121,6 +124,29 @@ def test_both_readers_agree_on_every_code(tmp_path: Path) -> None:
         if codes != case["codes"] or done.returncode != (65 if case["codes"] else 0):
             disagreements.append((case["id"], case["codes"], done.returncode, codes))
     assert disagreements == []
+
+
+def test_another_profile_is_one_more_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What it yields is in the manifest and among the files; what is too large is pinned there and made for a run."""
+    small, large = {"other/a.bin": b"a"}, {"other/b.bin": bytes(300_000)}
+    cases = [
+        (record(f"other/{name}", name, own, profile="other", outcome="accept", recipe="", seed="", req=()), own)
+        for name, own in (("a", small), ("b", large))
+    ]
+    other = SimpleNamespace(cases=lambda: iter(cases), large=lambda: iter(cases[1:]))
+    monkeypatch.setattr(corpus, "PROFILES", (core, other))
+    files = generate()
+    assert files.items() >= small.items()
+    assert not files.keys() & large.keys()
+    assert corpus.generate_large().items() >= large.items()
+    install(files, tmp_path, write=True)
+    loaded = load(tmp_path)
+    assert loaded.profiles == ("core", "other")
+    assert [(case.id, case.made) for case in loaded.cases.values() if case.profile == "other"] == [
+        ("other/a", False),
+        ("other/b", True),
+    ]
+    assert len(loaded.cases) == len(CASES) + 2
 
 
 def test_install_makes_a_folder_hold_exactly_the_corpus(tmp_path: Path) -> None:

@@ -50,13 +50,14 @@ def corpus(maker: Maker) -> Path:
 
 @pytest.mark.req("AWQ-CNF-022")
 def test_the_python_reader_is_conformant(corpus: Path) -> None:
-    """Every operation on a valid file, a rejection with its code, and the fresh random file."""
+    """Every operation on a valid file in both modes, a rejection with its code, and the fresh random file."""
     request = Request((sys.executable, str(ADAPTER)), load(corpus), "core", jobs=2, timeout=60, seed=11)
     run = certify(request, lambda _: None)
     assert (run.inconclusive, [result.finding for result in run.failures]) == ("", [])
     assert run.exit is RunnerExit.CONFORMANT
     assert list(run.results) == ["fresh/11", "toy/good", "toy/flip"]
-    assert list(run.results["toy/good"].calls) == ["dequant", "unpack", "plain", "inspect"]
+    ops = ["dequant", "unpack", "plain", "inspect"]
+    assert list(run.results["toy/good"].calls) == [*ops, *(f"serve {op}" for op in ops)]
     assert run.results["toy/flip"].code == "E_DIGEST"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from awq_conformance.cli import corpus, run
+from awq_conformance.cli import corpus, reports, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,7 +16,14 @@ def main() -> None:
     """
 
 
-main.add_command(run.run)
-main.add_command(corpus.list_cases)
-main.add_command(corpus.show)
-main.add_command(corpus.generate)
+for command in (
+    run.run,
+    corpus.list_cases,
+    corpus.show,
+    corpus.generate,
+    reports.report,
+    reports.matrix,
+    reports.certificate,
+    reports.schema,
+):
+    main.add_command(command)

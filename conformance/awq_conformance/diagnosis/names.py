@@ -17,12 +17,14 @@ EXPLANATIONS: Final[dict[str, str]] = {
     "codes-shifted": "codes are read from the wrong place: every one comes from a fixed distance away",
     "codes-signed": "codes are taken as two's complement, -8 .. 7; they are 0 .. 15",
     "codes-offset": "a constant is added to every code",
+    "codes-altered": "codes are changed before they are used",
     "codes-misplaced": "codes come from other places than they should",
     # which zero point, and what is made of it
     "zeros-swapped": "every pair of zero points is swapped: the high nibble is read first",
     "zeros-unpadded": "rows of zero points are read as if an odd row did not end with an unused nibble",
     "zeros-transposed": "zero points are read as [K/G, N]; .awq stores [N, K/G]",
     "zeros-wrong-group": "the zero point comes from another group",
+    "zeros-altered": "zero points are changed before they are used",
     "zeros-misplaced": "zero points come from other places than they should",
     "zeros-plus-one": "1 is added to every zero point, as for GPTQ",
     "zeros-minus-one": "1 is taken from every zero point",
@@ -34,6 +36,7 @@ EXPLANATIONS: Final[dict[str, str]] = {
     # which scale, and what is made of it
     "scales-wrong-group": "the scale comes from another group",
     "scales-transposed": "scales are read as [K/G, N]; .awq stores [N, K/G]",
+    "scales-altered": "scales are changed before they are used",
     "scales-misplaced": "scales come from other places than they should",
     "scales-big-endian": "scales are read as big-endian numbers",
     "scales-bf16-as-f16": "BF16 scales are read as if they were F16",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from awq_conformance.making import claims
 from awqformat import Contents, QuantizedTensor
 from awqformat.dtypes import scale_bits
 
@@ -58,10 +59,16 @@ FLAGS: Final[dict[str, tuple[str, str, str]]] = {
     "memory-bomb": (
         "missing check",
         "denial of service",
-        "the file claims more than it holds: nothing may be allocated by a claim",
+        "the file claims at least 64 MiB more than it holds: nothing may be allocated by a claim",
     ),
+    "resource": ("missing check", "denial of service", "a number outside of the limits of the format"),
     "out-of-bounds": ("missing check", "reads beyond the file", "something lies, or ends, outside of where it must be"),
     "integer-overflow": ("missing check", "reads beyond the file", "sums or products that wrap around in 64 bits"),
+    "encrypted": (
+        "missing check",
+        "a malformed file answered as unsupported, or ciphertext as weights",
+        "an encrypted file: stage P comes before the answer UNSUPPORTED",
+    ),
     "reserved": ("missing check", "files of tomorrow misread", "bits and bytes that must be zero are not"),
     "hidden-data": (
         "missing check",
@@ -83,17 +90,20 @@ FLAGS: Final[dict[str, tuple[str, str, str]]] = {
 }
 """Name -> bug type, effect, what is in the file."""
 
+_FAR: Final = 64 << 20
+_WRAPS: Final = "AWQ-CON-006"
+
 _BY_CODE: Final = {
     "E_DIGEST": ("integrity",),
     "E_MAGIC": ("identity",),
     "E_VERSION": ("identity",),
     "E_FEATURE": ("identity",),
-    "E_TRUNCATED": ("out-of-bounds", "memory-bomb"),
-    "E_BOUNDS": ("out-of-bounds", "memory-bomb"),
-    "E_SIZE": ("inconsistent", "memory-bomb"),
-    "E_LIMIT": ("memory-bomb",),
-    "E_COUNT": ("inconsistent", "memory-bomb"),
-    "E_OVERFLOW": ("integer-overflow", "memory-bomb"),
+    "E_TRUNCATED": ("out-of-bounds",),
+    "E_BOUNDS": ("out-of-bounds",),
+    "E_SIZE": ("inconsistent",),
+    "E_LIMIT": ("resource",),
+    "E_COUNT": ("inconsistent",),
+    "E_OVERFLOW": ("integer-overflow",),
     "E_RESERVED": ("reserved",),
     "E_PADDING": ("hidden-data",),
     "E_TRAILING": ("hidden-data",),
@@ -103,7 +113,7 @@ _BY_CODE: Final = {
     "E_NAME_ORDER": ("ambiguity",),
     "E_ALIGN": ("inconsistent",),
     "E_ENUM": ("inconsistent",),
-    "E_DIMS": ("inconsistent", "memory-bomb"),
+    "E_DIMS": ("inconsistent",),
     "E_GROUP": ("inconsistent",),
     "E_LAYOUT": ("inconsistent", "out-of-bounds"),
     "E_RECORD": ("inconsistent",),
@@ -111,10 +121,16 @@ _BY_CODE: Final = {
 }
 
 
-def of_fault(fault: Fault, code: str) -> tuple[str, ...]:
-    """Return the flags of a malformed file that must get ``code``."""
-    stale = ("integrity",) if code != fault.code else ()
-    return tuple(dict.fromkeys((*_BY_CODE[fault.code], *stale)))
+def of_fault(fault: Fault, code: str, data: bytes) -> tuple[str, ...]:
+    """Return the flags of the malformed file ``data`` that must get ``code``."""
+    found = {*_BY_CODE[fault.code], *fault.flags}
+    if code != fault.code:
+        found.add("integrity")
+    if _WRAPS in fault.also:
+        found.add("integer-overflow")
+    if claims.claimed(data) >= len(data) + _FAR:
+        found.add("memory-bomb")
+    return tuple(sorted(found, key=list(FLAGS).index))  # one that is not in the list has no place in it
 
 
 def of_contents(contents: Contents, *, overflows: bool) -> tuple[str, ...]:
@@ -132,7 +148,7 @@ def of_contents(contents: Contents, *, overflows: bool) -> tuple[str, ...]:
         found.add("alignment")
     if contents.minor or contents.sections:
         found.add("extension")
-    return tuple(flag for flag in FLAGS if flag in found)
+    return tuple(sorted(found, key=list(FLAGS).index))
 
 
 def _of_tensor(tensor: QuantizedTensor | NDArray[Any]) -> Iterator[str]:

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from awq_conformance.adapter import Caller
     from awq_conformance.cases import Case, Corpus
     from awq_conformance.diagnosis.names import Diagnosis
-    from awq_conformance.judge import CaseResult, Terms
+    from awq_conformance.judge import CaseResult
+    from awq_conformance.probes import Footing
     from awq_conformance.protocol import Hello
     from awq_conformance.state import Scenario
 
@@ -38,11 +38,9 @@ class Profile:
         """Make the cases that are too large to keep in ``folder``, and return it."""
         return folder
 
-    def explain(
-        self, caller: Caller, results: Mapping[str, CaseResult], corpus: Corpus, terms: Terms
-    ) -> tuple[Diagnosis, ...]:
+    def explain(self, footing: Footing, results: Mapping[str, CaseResult], corpus: Corpus) -> tuple[Diagnosis, ...]:
         """Return why the loader is wrong, as far as it can be told, best explanation first."""
-        del caller, results, corpus, terms
+        del footing, results, corpus
         return ()
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awq_conformance import fresh, state
+from awq_conformance import diagnosis, fresh, state
 from awq_conformance.profiles import Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from awq_conformance.cases import Case, Corpus
+    from awq_conformance.diagnosis.names import Diagnosis
+    from awq_conformance.judge import CaseResult
+    from awq_conformance.probes import Footing
     from awq_conformance.protocol import Hello
 
 
 class Core(Profile):
-    """Adds random files, order and state and files too large to keep."""
+    """Adds random files, order and state , files too large to keep, and explanations."""
 
     def stories(self, corpus: Corpus) -> dict[str, tuple[Case, state.Scenario]]:
         """Return the cases of order and state by id, each with its scenario."""
@@ -33,3 +37,7 @@ class Core(Profile):
     def large(self, folder: Path) -> Path:
         """Make the cases that are too large to keep in ``folder``, and return it."""
         return fresh.make_large(folder)
+
+    def explain(self, footing: Footing, results: Mapping[str, CaseResult], corpus: Corpus) -> tuple[Diagnosis, ...]:
+        """Return why the loader is wrong, best explanation first."""
+        return diagnosis.explain(footing.swift, footing.one_shot, results, corpus, footing.terms)

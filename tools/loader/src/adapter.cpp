@@ -1,4 +1,4 @@
-// awq-loader: the library behind the one-shot adapter protocol awqc/1 (spec: conformance).
+// awq-loader: the library behind the adapter protocol awqc/1, one-shot and serve (spec: conformance).
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -14,6 +14,7 @@ constexpr int kInternal = 70, kOutput = 74;  // neither is a verdict on the file
 
 constexpr const char* kHelp =
     "awq-loader [--dtype f32|f16|bf16] [--mode mmap|pread] OP INPUT OUTDIR\n"
+    "awq-loader [--dtype f32|f16|bf16] [--mode mmap|pread] serve\n"
     "\n"
     "Reads the .awq file INPUT, verifies all of it and writes what OP asks for to the empty\n"
     "folder OUTDIR, as headerless little-endian files NUMBER.WHAT.nk.DTYPE.D0xD1.bin.\n"
@@ -23,6 +24,7 @@ constexpr const char* kHelp =
     "  plain    NUMBER.P.bin, the bytes of every plain tensor\n"
     "  inspect  nothing: accept or reject only\n"
     "  hello    hello.txt, what this adapter can do (INPUT is -)\n"
+    "  serve    requests from standard input until it ends, one a line\n"
     "\n"
     "Exit code: 0 accepted, 65 rejected (the reason is in OUTDIR/reject.txt), 69 unsupported,\n"
     "64 usage, 70 internal error, 74 OUTDIR cannot be written.\n";
@@ -132,14 +134,14 @@ void Plain(const awq::File& file, const awq::Tensor& t, Outputs& outputs) {
               });
 }
 
+std::string Hello(const Arguments& arguments) {
+  return "proto=1 name=awq-loader version=" AWQ_VERSION
+         " ops=serve,dequant,unpack,plain,inspect dtypes=" +
+         std::string(arguments.dtype_name) + " layouts=nk profiles=core align=1,8";
+}
+
 void Perform(const Arguments& arguments, Outputs& outputs) {
-  if (arguments.op == "hello") {
-    outputs.WriteText("hello.txt", "proto=1 name=awq-loader version=" AWQ_VERSION
-                                   " ops=dequant,unpack,plain,inspect dtypes=" +
-                                       std::string(arguments.dtype_name) +
-                                       " layouts=nk profiles=core align=1,8\n");
-    return;
-  }
+  if (arguments.op == "hello") return outputs.WriteText("hello.txt", Hello(arguments) + "\n");
   const awq::File file(arguments.input, {awq::Verify::All, arguments.mode});
   for (std::size_t i = 0; i < file.size(); ++i) {
     const awq::Tensor t = file.tensor(i);
@@ -149,29 +151,77 @@ void Perform(const Arguments& arguments, Outputs& outputs) {
   }
 }
 
-int Run(const Arguments& arguments) {
+bool Supported(const std::string& op) {
+  const char* const ops[] = {"hello", "dequant", "unpack", "plain", "inspect"};
+  return std::find(std::begin(ops), std::end(ops), op) != std::end(ops);
+}
+
+// How one request ended: an exit status, the error code if there is one, and a line for people.
+struct Ending {
+  int status;
+  std::string code, text;
+};
+
+Ending Run(const Arguments& arguments) {
+  if (!Supported(arguments.op)) return {kUnsupported, "UNSUPPORTED", "unsupported operation"};
   Outputs outputs(arguments.outdir);
   try {
     try {
       Perform(arguments, outputs);
-      return kAccepted;
+      return {kAccepted, "", ""};
     } catch (const awq::Error& error) {
       outputs.Discard();
-      std::cerr << "awq-loader: " << error.what() << '\n';
-      if (error.code() == awq::Code::UNSUPPORTED) return kUnsupported;
-      outputs.WriteText("reject.txt",
-                        std::string(awq::Name(error.code())) + "\n" + error.what() + "\n");
-      return kRejected;
+      const std::string code = awq::Name(error.code());
+      if (error.code() == awq::Code::UNSUPPORTED) return {kUnsupported, code, error.what()};
+      outputs.WriteText("reject.txt", code + "\n" + error.what() + "\n");
+      return {kRejected, code, error.what()};
     }
   } catch (const OutputError& error) {
     outputs.Discard();
-    std::cerr << "awq-loader: cannot write " << error.what() << '\n';
-    return kOutput;
+    return {kOutput, "", std::string("cannot write ") + error.what()};
   } catch (const std::exception& error) {
     outputs.Discard();
-    std::cerr << "awq-loader: internal error: " << error.what() << '\n';
-    return kInternal;
+    return {kInternal, "", std::string("internal error: ") + error.what()};
   }
+}
+
+const char* StatusName(int status) {
+  if (status == kAccepted) return "ok";
+  if (status == kRejected) return "reject";
+  return status == kUnsupported ? "unsupported" : "error";
+}
+
+// A line of the protocol may hold neither; names of tensors in an error could.
+std::string OnOneLine(std::string text) {
+  for (char& c : text) {
+    if (c == '\t' || c == '\n' || c == '\r') c = ' ';
+  }
+  return text;
+}
+
+// One request: five fields, the first of which is the tag. What is none is ignored.
+bool Parse(const std::string& line, std::string (&fields)[5]) {
+  std::size_t start = 0;
+  for (int i = 0; i < 5; ++i) {
+    const std::size_t end = line.find('\t', start);
+    if ((end == std::string::npos) != (i == 4)) return false;
+    fields[i] = line.substr(start, end - start);
+    start = end + 1;
+  }
+  return fields[0] == "@awq";
+}
+
+int Serve(Arguments arguments) {
+  std::string line, fields[5];
+  while (std::getline(std::cin, line)) {
+    if (!Parse(line, fields)) continue;
+    arguments.op = fields[2], arguments.input = fields[3], arguments.outdir = fields[4];
+    const Ending end = arguments.op == "hello" ? Ending{kAccepted, "", Hello(arguments)}
+                                               : Run(arguments);
+    std::cout << "@awq\t" << fields[1] << '\t' << StatusName(end.status) << '\t' << end.code
+              << '\t' << OnOneLine(end.text) << std::endl;
+  }
+  return kAccepted;
 }
 
 int Usage(const std::string& problem) {
@@ -205,13 +255,13 @@ int main(int argc, char** argv) {
   }
   if (i == argc) return Usage("no operation");
   arguments.op = argv[i];
-  const char* const ops[] = {"hello", "dequant", "unpack", "plain", "inspect"};
-  if (std::find(std::begin(ops), std::end(ops), arguments.op) == std::end(ops)) {
-    std::cerr << "awq-loader: unsupported operation\n";
-    return kUnsupported;
+  if (arguments.op == "serve" && argc - i == 1) return Serve(arguments);
+  if (Supported(arguments.op)) {
+    if (argc - i != 3) return Usage(arguments.op + " takes INPUT and OUTDIR");
+    arguments.input = argv[i + 1];
+    arguments.outdir = argv[i + 2];
   }
-  if (argc - i != 3) return Usage(arguments.op + " takes INPUT and OUTDIR");
-  arguments.input = argv[i + 1];
-  arguments.outdir = argv[i + 2];
-  return Run(arguments);
+  const Ending end = Run(arguments);
+  if (end.status != kAccepted) std::cerr << "awq-loader: " << end.text << '\n';
+  return end.status;
 }

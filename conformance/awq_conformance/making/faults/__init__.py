@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from awq_conformance.making.faults import data, header, names, records, sections, shapes
+from awq_conformance.making.faults import data, encrypted, header, names, records, sections, shapes
 from awq_conformance.making.faults.fault import Fault
 
 __all__ = ["CASES", "Fault"]
@@ -16,4 +16,5 @@ CASES: Final[tuple[Fault, ...]] = (
     *records.CASES,
     *shapes.CASES,
     *data.CASES,
+    *encrypted.CASES,
 )

@@ -9,6 +9,7 @@ from awq_conformance.making.faults.fault import BIAS, NORM, WEIGHT, Fault, flip,
 from awqformat.schema import SectionType
 
 _ODD: Final = "model/odd-groups"  # 13 rows of 5 groups: 3 bytes of zero points a row
+_SEVERAL: Final = "model/last-tensor-differs"
 _TWINS: Final = {"f16": _ODD, "bf16": "model/scales-bf16", "f32": "model/scales-f32"}
 _VALUES: Final = {
     "nan": {"f16": 0x7E01, "bf16": 0x7FC1, "f32": 0x7FC0_0001},
@@ -111,5 +112,23 @@ CASES: Final = (
         put(in_extent(0, "scales end", -2), b"\x01\x7e"),
         twin="model/experts",
         refs=("https://github.com/casper-hansen/AutoAWQ/issues/203",),
+    ),
+    Fault(
+        "model/scale-last-tensor",
+        "the last scale of the last tensor is infinite",
+        "E_VALUE",
+        "AWQ-CON-071",
+        put(in_extent(2, "scales end", -2), b"\x80\x7f"),
+        twin=_SEVERAL,
+        also=_UNVERIFIED,
+    ),
+    Fault(
+        "model/odd-nibble-last-tensor",
+        "the high nibble after the last zero point of the last tensor is not zero",
+        "E_PADDING",
+        "AWQ-CON-070",
+        flip(in_extent(2, "end", -1), 7),
+        twin=_SEVERAL,
+        also=_UNVERIFIED,
     ),
 )

@@ -41,7 +41,9 @@ class Fault:
         refresh: whether digests are recomputed; False where the fault lies before or outside every digest.
         stale: whether the case is also made without recomputing them; that one must get E_DIGEST.
         also: requirements on readers that a reader which accepts the file violates.
+        flags: kinds of bugs it finds, besides those that its code and its bytes tell.
         refs: where the fault was seen in the wild.
+        comment: more.
     """
 
     id: str
@@ -53,7 +55,9 @@ class Fault:
     refresh: bool = True
     stale: bool = False
     also: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
+    comment: str = ""
 
     @property
     def req(self) -> tuple[str, ...]:

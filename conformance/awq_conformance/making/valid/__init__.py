@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from awq_conformance.making.valid import container, model
+from awq_conformance.making.valid import container, model, tracer
 from awq_conformance.making.valid.accept import VALUES, Accept, small_model
 
 __all__ = ["CASES", "VALUES", "Accept", "small_model"]
 
-CASES: Final[tuple[Accept, ...]] = (*model.CASES, *container.CASES)
+CASES: Final[tuple[Accept, ...]] = (*model.CASES, *container.CASES, *tracer.CASES)

@@ -40,6 +40,11 @@ def _all_equal(seed: str) -> Contents:
     return one(QuantizedTensor.from_codes(codes, scales(f"{seed}/s", (9, 5), "F16", (0x0001, 0x7C00)), zeros))
 
 
+def _last_differs(seed: str) -> Contents:
+    alike = {f"{name}.weight": quantised(f"{seed}/{name}", (16, 96), 32, symmetric=True) for name in "ab"}
+    return Contents({**alike, "c.weight": quantised(f"{seed}/c", (5, 72), 8, dtype="BF16")})
+
+
 CASES: Final = (
     # Group sizes and shapes. Never square, never one group only, but where that is the point.
     Accept(
@@ -79,6 +84,12 @@ CASES: Final = (
         req=_GROUPS,
     ),
     Accept(
+        "model/group-40",
+        "another group size that is no power of two, and an odd number of groups",
+        lambda s: one(quantised(s, (9, 200), 40)),
+        req=_GROUPS,
+    ),
+    Accept(
         "model/per-channel",
         "group size = K: one scale per row",
         lambda s: one(quantised(s, (19, 72), 72)),
@@ -98,6 +109,12 @@ CASES: Final = (
         "model/groups-equal-rows",
         "K / G = N, where transposed scales have the right shape",
         lambda s: one(quantised(s, (6, 96), 16)),
+    ),
+    Accept(
+        "model/last-tensor-differs",
+        "three tensors: what is taken from the first fits the second, and nothing of the last",
+        _last_differs,
+        req=_GROUPS,
     ),
     # Zero points.
     Accept(

@@ -1,0 +1,1 @@
+"""Wrong ways of reading a tensor, by the step that is wrong."""

@@ -1,0 +1,136 @@
+"""Profile ``core``: .awq files, valid ones with their exact values and malformed ones with their one fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+
+from awq_conformance.making import derived, faults, flags, valid
+from awq_conformance.making import large as huge
+from awq_conformance.making.editor import Editor
+from awq_conformance.making.record import Files, Record, record, sha256
+from awqformat import Contents, QuantizedTensor, reference, write
+from awqformat.dtypes import scale_bits
+from awqformat.schema import SectionType
+
+PROFILE: Final = "core"
+
+
+def cases() -> Iterator[tuple[Record, Files]]:
+    """Yield the record and the files of each case."""
+    return _cases((*valid.CASES, *derived.CASES, *huge.VALID), (*faults.CASES, *huge.FAULTS))
+
+
+def large() -> Iterator[tuple[Record, Files]]:
+    """Yield the record and the files of each case that is too large to commit."""
+    return _cases(huge.VALID, huge.FAULTS)
+
+
+def _cases(accept: Iterable[valid.Accept], reject: Iterable[faults.Fault]) -> Iterator[tuple[Record, Files]]:
+    """Yield all cases; faults are made from the accept cases before them."""
+    inputs: dict[str, bytes] = {}
+    for case in accept:
+        seed = f"awqformat/{case.id}"
+        contents = case.make(seed)
+        inputs[case.id] = data = _written(contents)
+        outputs, expect = _expected(case.id, contents)
+        own = {f"{case.id}.awq": data, **outputs}
+        overflows = any(entry.get("overflow_f16") for entry in expect)
+        found = dict.fromkeys((*case.flags, *flags.of_contents(contents, overflows=overflows)))
+        yield record(case.id, case.title, own, profile=PROFILE, outcome="accept", recipe="accept", seed=seed,
+                     expect=expect, req=case.req, flags=found, refs=case.refs, comment=case.comment), own  # fmt: skip
+    for fault in reject:
+        yield from _faulty(fault, inputs[fault.twin])
+
+
+def _written(contents: Contents) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "input.awq"
+        write(contents, path)
+        return path.read_bytes()
+
+
+def _expected(case: str, contents: Contents) -> tuple[Files, list[dict[str, Any]]]:
+    """Return what a perfect adapter writes for ``contents``, and the manifest's account of it."""
+    files: Files = {}
+    expect = []
+    for number, name in enumerate(sorted(contents.tensors)):
+        tensor = contents.tensors[name]
+        entry: dict[str, Any] = {"number": number, "name": name}
+        if isinstance(tensor, QuantizedTensor):
+            arrays, judged = _quantised_outputs(tensor), "W"
+            overflow = int(((_oracle(tensor, "F16") & 0x7FFF) == 0x7C00).sum())
+            entry |= {"kind": "quantised", "scale_dtype": tensor.scale_dtype.name, "group_size": tensor.group_size}
+            entry |= {"overflow_f16": overflow}
+        else:
+            arrays, judged = {"P": tensor}, "P"
+            entry |= {"kind": "plain"}
+        paths = {what: f"{case}.expected/{number}.{_suffix(what, array.shape)}" for what, array in arrays.items()}
+        files |= {paths[what]: np.ascontiguousarray(array).tobytes() for what, array in arrays.items()}
+        entry |= {"shape": list(tensor.shape), "sha256": sha256(files[paths[judged]]), "outputs": paths}
+        expect.append(entry)
+    return files, expect
+
+
+def _suffix(what: str, shape: tuple[int, ...]) -> str:
+    """Return the rest of the name that the adapter protocol gives an output."""
+    if what == "P":
+        return "P.bin"
+    return f"{what}.nk.{'u8' if what in 'qz' else 'f32'}.{'x'.join(map(str, shape))}.bin"
+
+
+def _quantised_outputs(tensor: QuantizedTensor) -> dict[str, Any]:
+    z = np.full(tensor.scales.shape, 8, np.uint8) if tensor.zero_points is None else tensor.zero_points
+    weights = _oracle(tensor, "F32").astype("<u4").reshape(tensor.shape)
+    return {"W": weights, "q": tensor.codes, "z": z, "s": tensor.scales.astype("<f4")}
+
+
+def _oracle(tensor: QuantizedTensor, dtype: str) -> Any:
+    """Return the bits of every weight, from the slow oracle and from nothing else; shape (rows, K)."""
+    k, groups = tensor.shape[-1], tensor.groups
+    z = tensor.zero_points
+    return np.array(
+        reference.dequantize(
+            tensor.codes.reshape(-1, k).tolist(),
+            None if z is None else z.reshape(-1, groups).tolist(),
+            scale_bits(tensor.scales).reshape(-1, groups).tolist(),
+            tensor.scale_dtype.name,
+            dtype,
+        )
+    )
+
+
+def _faulty(fault: faults.Fault, twin: bytes) -> Iterator[tuple[Record, Files]]:
+    """Yield the record and the files of each variant of a fault."""
+    variants = [(fault.id, fault.title, fault.refresh, fault.code, fault.req)]
+    if fault.stale:
+        stale = (_first_digest(fault, twin),)
+        variants.append((f"{fault.id}-stale", f"{fault.title}; no digest refreshed", False, "E_DIGEST", stale))
+    for case, title, refresh, code, req in variants:
+        editor = Editor(twin)
+        fault.edit(editor)
+        if refresh:
+            editor.refresh()
+        data = bytes(editor.data)
+        own = {f"{case}.awq": data}
+        edits = [{"offset": at, "old": old.hex(), "new": new.hex()} for at, old, new in editor.edits]
+        mutation = {"what": fault.title, "edits": edits, "refreshed": refresh}
+        found = flags.of_fault(fault, code, data)
+        yield record(case, title, own, profile=PROFILE, outcome="reject", recipe="reject", seed="", twin=fault.twin,
+                     mutation=mutation, codes=[code], req=req, flags=found, refs=fault.refs,
+                     comment=fault.comment), own  # fmt: skip
+
+
+def _first_digest(fault: faults.Fault, twin: bytes) -> str:
+    """Return the rule that a fault breaks while no digest is refreshed: of the first digest that covers an edit."""
+    editor = Editor(twin)
+    fault.edit(editor)
+    first = min(at for at, _, _ in editor.edits)
+    original = Editor(twin)
+    if first < original.tail()[1]:
+        return "AWQ-CON-018"
+    return "AWQ-CON-041" if first < original.offset(SectionType.DATA) else "AWQ-CON-069"
