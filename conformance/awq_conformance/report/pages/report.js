@@ -43,7 +43,8 @@ function follow() {
 }
 
 of("filter").hidden = false;
-for (const control of [text, verdict, requirement]) control.addEventListener("input", filter);
+text.addEventListener("input", filter);
+for (const list of [verdict, requirement]) list.addEventListener("change", filter);
 expand.addEventListener("click", () => expandAll(expand.getAttribute("aria-pressed") !== "true"));
 for (const cell of document.querySelectorAll(".cells a")) cell.addEventListener("click", event => {
   event.preventDefault();
