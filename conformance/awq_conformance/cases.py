@@ -24,11 +24,15 @@ class CorpusAlteredError(Exception):
 
 @dataclass(frozen=True)
 class Edit:
-    """Bytes ``old`` at ``offset`` of the twin became ``new``; different lengths mean bytes were removed or inserted."""
+    """Bytes ``old`` at ``offset`` of the twin became ``new``; different lengths mean bytes were removed or inserted.
+
+    ``file`` names the file inside the input where that is a folder, and is empty where it is a file.
+    """
 
     offset: int
     old: bytes
     new: bytes
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,10 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Case:
-    """One case of the suite. ``root`` is the folder its paths start from, ``files[0]`` is the input.
+    """One case of the suite. ``root`` is the folder its paths start from.
 
-    ``made`` says that the files are too large to keep: they are made for a run, and pinned all the same.
+    The input is ``files[0]`` or, where ``folder`` names one, the folder with all that lies in it. ``made`` says that
+    the files are too large to keep: they are made for a run, and pinned all the same.
     """
 
     root: Path
@@ -99,11 +104,29 @@ class Case:
     expect: tuple[Tensor, ...]
     refs: tuple[str, ...]
     comment: str
+    folder: str = ""
+
+    @property
+    def place(self) -> str:
+        """Return the path of the input relative to the corpus: a file or a folder."""
+        return self.folder or self.files[0].path
 
     @property
     def input(self) -> Path:
-        """Return the path of the file the adapter is given."""
-        return self.root / self.files[0].path
+        """Return the path of what the adapter is given."""
+        return self.root / self.place
+
+    @property
+    def parts(self) -> tuple[File, ...]:
+        """Return the files that the input consists of."""
+        if not self.folder:
+            return self.files[:1]
+        return tuple(file for file in self.files if file.path.startswith(f"{self.folder}/"))
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of the input."""
+        return sum(file.size for file in self.parts)
 
 
 @dataclass(frozen=True)
@@ -207,10 +230,11 @@ def _case(root: Path, raw: dict[str, Any]) -> Case:
         expect=tuple(_tensor(tensor) for tensor in raw["expect"]),
         refs=tuple(raw["refs"]),
         comment=raw["comment"],
+        folder=_inside(raw.get("folder", "")),
     )
-    if not case.files:
+    if not case.parts:
         raise ValueError(f"{case.id} has no input file")
-    listed = {file.path for file in case.files[1:]}
+    listed = {file.path for file in case.files if file not in case.parts}
     for tensor in case.expect:
         if not set(tensor.outputs.values()) <= listed:
             raise ValueError(f"{case.id}: an expected output of tensor {tensor.number} is not among its files")
@@ -220,7 +244,10 @@ def _case(root: Path, raw: dict[str, Any]) -> Case:
 
 
 def _mutation(raw: dict[str, Any]) -> Mutation:
-    edits = tuple(Edit(e["offset"], bytes.fromhex(e["old"]), bytes.fromhex(e["new"])) for e in raw["edits"])
+    edits = tuple(
+        Edit(e["offset"], bytes.fromhex(e["old"]), bytes.fromhex(e["new"]), _inside(e.get("file", "")))
+        for e in raw["edits"]
+    )
     return Mutation(raw["what"], edits, raw["refreshed"])
 
 

@@ -27,7 +27,7 @@ class Limits:
 
     def memory(self, case: Case) -> int:
         """Return how many bytes of resident memory the case may take."""
-        size = case.files[0].size
+        size = case.size
         if MEMORY_BOMB in case.flags:
             return self.peak_rss + 64 * _MIB + 4 * size
         return max(512 * _MIB, self.peak_rss + 64 * size + 256 * _MIB)

@@ -51,7 +51,8 @@ def _facts(case: Case, flags: Mapping[str, Flag]) -> Iterator[tuple[str, str]]:
 
 
 def _edit(edit: Edit) -> str:
-    return f"at byte {edit.offset}: {_hex(edit.old)} -> {_hex(edit.new)}"
+    place = f"{edit.file}, " if edit.file else ""
+    return f"{place}at byte {edit.offset}: {_hex(edit.old)} -> {_hex(edit.new)}"
 
 
 def _hex(data: bytes) -> str:

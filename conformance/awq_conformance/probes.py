@@ -149,7 +149,7 @@ def smallest(corpus: Corpus, profile: str, hello: Hello) -> Case:
     within = [case for case in good if not out_of_reach(case, hello)]
     if not within:
         raise NothingToRunError(f"no valid case of profile {profile} has shapes that align={hello.align} allows")
-    return min(within, key=lambda case: (case.files[0].size, case.id))
+    return min(within, key=lambda case: (case.size, case.id))
 
 
 def _good_file(case: Case, seen: Observation, hello: Hello) -> str:

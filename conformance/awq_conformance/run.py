@@ -219,7 +219,7 @@ def _explain(run: Certification, profile: Profile, corpus: Corpus, footing: Foot
 
 
 def _simplicity(case: Case) -> tuple[bool, int, str]:
-    return case.outcome == "reject", case.files[0].size, case.id
+    return case.outcome == "reject", case.size, case.id
 
 
 def _check_disk(result: CaseResult, scratch: Path) -> None:

@@ -136,7 +136,7 @@ def choose(cases: Sequence[Case]) -> tuple[Case, Case, Case] | None:
 
 
 def _size(case: Case) -> tuple[int, str]:
-    return case.files[0].size, case.id
+    return case.size, case.id
 
 
 def _answer(case: Case) -> list[str]:

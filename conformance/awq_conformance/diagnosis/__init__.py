@@ -58,7 +58,7 @@ def explain(
 def _failed(results: Mapping[str, CaseResult]) -> dict[str, list[Case]]:
     """Return the valid cases with wrong outputs by operation, the smallest first."""
     failed: dict[str, list[Case]] = {DEQUANT: [], UNPACK: [], PLAIN: []}
-    for result in sorted(results.values(), key=lambda result: result.case.files[0].size):
+    for result in sorted(results.values(), key=lambda result: result.case.size):
         case = result.case
         if case.outcome != "accept" or case.id.startswith("state/"):
             continue

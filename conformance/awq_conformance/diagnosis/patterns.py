@@ -44,7 +44,7 @@ def _accepted(results: Mapping[str, CaseResult]) -> Iterable[Diagnosis]:
         kind = max(kinds, key=lambda kind: (_score(kinds[kind], len(of_kind[kind])), kinds[kind], -len(kind)))
         hit = [case for case in rest.values() if kind in _kinds_of_fault(case)]
         whole = len(of_kind[kind])
-        first = min(hit, key=lambda case: (case.files[0].size, case.id))
+        first = min(hit, key=lambda case: (case.size, case.id))
         count = f"all {whole}" if len(hit) == whole else f"{len(hit)} of {whole}"
         sentence = (
             f"a check is missing: {count} malformed files with {kind} are accepted, such as {first.id} ({first.title})"
@@ -99,7 +99,7 @@ def _common(
     )
     telling = traits[best] >= _ENOUGH * len(failed) and of_others[best] <= (1 - _ENOUGH) * max(len(others), 1)
     trait = f": those with {best}" if telling else ""
-    first = min(failed, key=lambda case: (case.files[0].size, case.id))
+    first = min(failed, key=lambda case: (case.size, case.id))
     sentence = f"{EXPLANATIONS[name]}: {len(failed)} are {what}{trait}, such as {first.id} ({first.title})"
     yield Diagnosis(name, sentence, _listed(failed), tuple(case.id for case in failed))
 

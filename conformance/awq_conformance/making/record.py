@@ -19,7 +19,9 @@ def record(
     """Return the record of a case with files ``own``, path -> bytes, its input first.
 
     ``more``: req, twin, mutation, codes, flags, expect, refs, comment, as the manifest has them; empty if absent.
+    ``folder`` is the input where that is no file but a folder.
     """
+    place = {"folder": more["folder"]} if "folder" in more else {}
     return {
         "id": case_id,
         "title": title,
@@ -39,6 +41,7 @@ def record(
         "expect": more.get("expect", []),
         "refs": list(more.get("refs", ())),
         "comment": more.get("comment", ""),
+        **place,
     }
 
 

@@ -65,8 +65,8 @@ def _is_the_case(result: Record, case: Case) -> Iterator[str]:
         "twin": case.twin,
         "mutation": mutation_of(case),
         "codes": list(case.codes),
-        "input": case.files[0].path,
-        "input_bytes": case.files[0].size,
+        "input": case.place,
+        "input_bytes": case.size,
     }
     for key, value in facts.items():
         if result[key] != value:

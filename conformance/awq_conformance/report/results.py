@@ -38,8 +38,8 @@ def result_record(
         "flags": list(case.flags),
         "comment": case.comment,
         "refs": list(case.refs),
-        "input": case.files[0].path,
-        "input_bytes": case.files[0].size,
+        "input": case.place,
+        "input_bytes": case.size,
         "twin": case.twin,
         "mutation": mutation_of(case),
         "codes": list(case.codes),
@@ -93,6 +93,7 @@ def mutation_of(case: Case) -> dict[str, Any] | None:
         "refreshed": fault.refreshed,
         "edits": [
             {
+                "file": edit.file,
                 "offset": edit.offset,
                 "old": edit.old[:_EDIT_BYTES].hex(),
                 "old_bytes": len(edit.old),
