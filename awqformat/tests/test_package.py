@@ -25,8 +25,8 @@ modules = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.rel
 def test_the_front_door() -> None:
     """The public names are these, each is there, and each is documented."""
     assert awqformat.__all__ == [
-        "AwqError", "AwqFile", "Contents", "Dtype", "QuantizedTensor", "Tensor", "TensorInfo", "dequantize",
-        "load_file", "quantize", "safe_open", "save_file", "write",
+        "AwqError", "AwqFile", "Contents", "Deferred", "Dtype", "QuantizedTensor", "Tensor", "TensorInfo",
+        "dequantize", "load_file", "quantize", "safe_open", "save_file", "write",
     ]  # fmt: skip
     for name in set(awqformat.__all__) - {"Tensor"}:
         assert getattr(awqformat, name).__doc__, name
