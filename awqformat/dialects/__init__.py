@@ -1,17 +1,7 @@
 """The layouts in which public programs store AWQ weights: one table, one codec (spec: layouts)."""
 
-from awqformat.dialects.codec import (
-    PADDING,
-    SIGNED_ZEROS,
-    Decoded,
-    Form,
-    Layer,
-    decode,
-    encode,
-    layer_of,
-    specs,
-    usual_form,
-)
+from awqformat.dialects.codec import PADDING, SIGNED_ZEROS, Decoded, decode, encode
+from awqformat.dialects.layer import Form, Layer, layer_of, specs, usual_form
 from awqformat.dialects.recognition import fit, recognise
 from awqformat.dialects.table import DIALECTS, Dialect, Rule
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from awqformat import dtypes
-from awqformat.dialects.codec import Form, Layer, specs, told
+from awqformat.dialects.layer import Form, Layer, specs, told
 from awqformat.dialects.table import DIALECTS, Dialect
 from awqformat.errors import AwqError
 
