@@ -1,6 +1,6 @@
 """The reference for AWQ weight files: read, write, quantise and dequantise them, exact to the last bit."""
 
-from awqformat.container.contents import Contents, Tensor
+from awqformat.container.contents import Contents, Deferred, Tensor
 from awqformat.container.data import TensorInfo
 from awqformat.container.reader import AwqFile, load_file, safe_open
 from awqformat.container.writer import save_file, write
@@ -14,6 +14,7 @@ __all__ = [
     "AwqError",
     "AwqFile",
     "Contents",
+    "Deferred",
     "Dtype",
     "QuantizedTensor",
     "Tensor",

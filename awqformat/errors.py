@@ -1,4 +1,4 @@
-"""The closed list of error codes and the one exception that carries them (spec: container, "Errors")."""
+"""The closed lists of error codes and the one exception that carries them (spec: container, checkpoints, "Errors")."""
 
 from __future__ import annotations
 
@@ -36,15 +36,24 @@ CODES: Final[dict[str, str]] = {
     "E_AUTH": "an authentication tag does not match",
     "UNSUPPORTED": "a valid use of the format that this reader was built without",
 }
-"""Every code, with what triggers it. UNSUPPORTED alone is no verdict on the file."""
+"""Every code of the file, with what triggers it. UNSUPPORTED alone is no verdict on the file."""
+
+CHECKPOINT_CODES: Final[dict[str, str]] = {
+    "E_CONFIG": "the configuration is missing, malformed, or contradicts itself or the tensors",
+    "E_SHARD": "a shard is not one whole safetensors file, or shards and index disagree",
+    "E_DIALECT": "the layout of a layer is unknown, not read, ambiguous, or not the one that is named",
+    "E_LOSSY": "a conversion would lose what its caller has not allowed to be lost",
+}
+"""What checkpoints need besides; a reader of files never gives these."""
 
 
 class AwqError(Exception):
-    """One fault of one file, as data.
+    """One fault of one file or checkpoint, as data.
 
     Attributes:
-        code: a key of :data:`CODES`.
-        where: the part at fault: ``file``, ``header``, ``table``, ``tail``, a section's name or a tensor's name.
+        code: a key of :data:`CODES` or :data:`CHECKPOINT_CODES`.
+        where: the part at fault: ``file``, ``header``, ``table``, ``tail``, a section's name or a tensor's name; in
+            a checkpoint, a file of it or a layer.
         field: the field or rule inside that part.
         offset: byte offset from the start of the file, or None where no byte is to blame.
         expected, got: the two sides of the comparison that failed, printable.
@@ -60,7 +69,7 @@ class AwqError(Exception):
         expected: object = None,
         got: object = None,
     ) -> None:
-        if code not in CODES:
+        if code not in CODES and code not in CHECKPOINT_CODES:
             raise KeyError(code)
         self.code = code
         self.where = where

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from awqformat.model import QuantizedTensor
+from awqformat.schema import Dtype
 
 Tensor = QuantizedTensor | np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """A tensor whose shape and types are known and whose values are made when the writer comes to them.
+
+    Attributes:
+        load: makes the tensor; called once, perhaps from another thread, and let go of once written.
+        dtype: element type; U4 means quantised.
+        shape: (.., N, K) when quantised.
+        scale_dtype, zero_dtype, group_size: NONE, NONE and 0 when plain; zero_dtype is NONE when symmetric.
+    """
+
+    load: Callable[[], Tensor]
+    dtype: Dtype
+    shape: tuple[int, ...]
+    scale_dtype: Dtype = Dtype.NONE
+    zero_dtype: Dtype = Dtype.NONE
+    group_size: int = 0
 
 
 @dataclass(frozen=True)

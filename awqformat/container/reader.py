@@ -16,7 +16,7 @@ from awqformat.container import index, meta
 from awqformat.container.contents import Contents, Tensor
 from awqformat.container.data import TensorInfo, check_extent, plain_tensor, quantized_tensor
 from awqformat.container.physical import Preamble, check_physical, read_section
-from awqformat.container.source import Mode, Source
+from awqformat.container.source import Mode, open_source
 from awqformat.dequantize import dequantize
 from awqformat.errors import AwqError
 from awqformat.model import QuantizedTensor
@@ -38,7 +38,7 @@ class AwqFile:
         if verify not in ("none", "touch", "all"):
             raise ValueError(f"verify is 'none', 'touch' or 'all', not {verify!r}")
         self._verify = verify
-        self._source = Source(path, mode)
+        self._source = open_source(path, mode)
         try:
             self._preamble = check_physical(self._source)
             if Feature.ENCRYPTED in self._preamble.features:
@@ -234,7 +234,7 @@ def safe_open(path: str | os.PathLike[str], *, verify: Verify = "touch", mode: M
     """Open a file for reading; use it in a ``with`` statement.
 
     Args:
-        path: a regular file, possibly behind symbolic links.
+        path: a regular file, possibly behind symbolic links, or a URL such as https://host/model.awq.
         verify: "touch" verifies a tensor when it is first taken out, "all" every tensor now, in parallel,
             "none" never. Everything but the data is always verified.
         mode: "mmap", or "pread" where a file may shrink while it is open.

@@ -1,4 +1,4 @@
-"""Bytes of one regular file, mapped or read on demand (spec: container, "Opening")."""
+"""Bytes of one regular file, mapped or read on demand, or of one behind a URL (spec: container, "Opening")."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import mmap
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal
 
 from awqformat.errors import AwqError
+from awqformat.remote import Remote, local_path
 
 Mode = Literal["mmap", "pread"]
 
@@ -100,3 +102,51 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class RemoteSource(Source):
+    """A file behind a URL: each read is a request for that range.
+
+    Where the other side serves whole files only, the file is copied to a temporary one first.
+
+    Raises:
+        AwqError: E_FILE if it cannot be read, UNSUPPORTED if there is no driver for the scheme.
+    """
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote: Remote | None = None
+        try:
+            size = remote.size()
+        except FileNotFoundError as error:
+            raise remote.fault(error.__cause__ or "No such file or directory") from None
+        if size is None:
+            copy = remote.download()
+            try:
+                super().__init__(copy, "pread")
+            finally:
+                Path(copy).unlink()  # what is open stays readable
+        else:
+            self._fd, self._map, self.size = -1, None, size
+            self._remote = remote
+        self.path = remote.url
+
+    def read(self, offset: int, size: int) -> memoryview:
+        """Return exactly ``size`` bytes at ``offset``, as :meth:`Source.read`."""
+        if self._remote is None:
+            return super().read(offset, size)
+        data = b""
+        if size:
+            try:
+                data = self._remote.read(offset, size)
+            except (AwqError, FileNotFoundError) as error:
+                got = error.got if isinstance(error, AwqError) else error
+                raise AwqError("E_IO", "file", "read", offset=offset, got=got) from None
+        if len(data) != size:
+            raise AwqError("E_IO", "file", "read", offset=offset, expected=f"{size} bytes", got=f"{len(data)} bytes")
+        return memoryview(data)
+
+
+def open_source(path: str | os.PathLike[str], mode: Mode = "mmap") -> Source:
+    """Open a path or a URL; ``mode`` is about files of this machine."""
+    local = local_path(path)
+    return RemoteSource(Remote(str(path))) if local is None else Source(local, mode)

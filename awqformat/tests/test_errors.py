@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from awqformat import AwqError
-from awqformat.errors import CODES
+from awqformat.errors import CHECKPOINT_CODES, CODES
 from awqformat.tests import strategies
 
 FULL = AwqError("E_SIZE", "fc.weight", "extent_size", offset=568, expected=192, got=191)
@@ -54,13 +54,15 @@ def test_unknown_codes_do_not_exist() -> None:
 
 
 def test_the_list_of_codes() -> None:
-    """The codes are those of the specification, each with its meaning."""
+    """The codes are those of the specification, each with its meaning; those of checkpoints are a list of their own."""
     names = (
         "FILE IO TRUNCATED MAGIC VERSION FEATURE TRAILING DIGEST ALIGN RESERVED SECTION LAYOUT BOUNDS COUNT LIMIT "
         "PADDING NAME NAME_ORDER ENUM RECORD DIMS OVERFLOW GROUP SIZE META VALUE CRYPT KEY AUTH"
     )
     assert list(CODES) == [*(f"E_{name}" for name in names.split()), "UNSUPPORTED"]
     assert all(CODES.values())
+    assert list(CHECKPOINT_CODES) == ["E_CONFIG", "E_SHARD", "E_DIALECT", "E_LOSSY"]
+    assert all(CHECKPOINT_CODES.values())
 
 
 @pytest.mark.parametrize("again", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))], ids=["copy", "pickle"])

@@ -25,14 +25,14 @@ modules = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.rel
 def test_the_front_door() -> None:
     """The public names are these, each is there, and each is documented."""
     assert awqformat.__all__ == [
-        "AwqError", "AwqFile", "Contents", "Dtype", "QuantizedTensor", "Tensor", "TensorInfo", "dequantize",
-        "load_file", "quantize", "safe_open", "save_file", "write",
+        "AwqError", "AwqFile", "Contents", "Deferred", "Dtype", "QuantizedTensor", "Tensor", "TensorInfo",
+        "dequantize", "load_file", "quantize", "safe_open", "save_file", "write",
     ]  # fmt: skip
     for name in set(awqformat.__all__) - {"Tensor"}:
         assert getattr(awqformat, name).__doc__, name
 
 
-@pytest.mark.parametrize("name", ["torch", "safetensors", "click", "rich", "awq_conformance"])
+@pytest.mark.parametrize("name", ["torch", "safetensors", "click", "rich", "fsspec", "awq_conformance"])
 def test_importing_the_library_is_light(name: str) -> None:
     """The library alone needs neither torch nor what only its commands use."""
     program = f"import sys, awqformat; sys.exit({name!r} in sys.modules)"
@@ -42,7 +42,7 @@ def test_importing_the_library_is_light(name: str) -> None:
 
 def test_there_are_modules_to_look_at() -> None:
     """The list of modules that the tests below go through is not empty."""
-    assert {path.name for path in MODULES} >= {"schema.py", "reader.py", "cli.py"}
+    assert {path.name for path in MODULES} >= {"schema.py", "reader.py", "inspection.py"}
 
 
 @modules

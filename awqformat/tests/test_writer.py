@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from awqformat import AwqError, Contents, QuantizedTensor, safe_open, save_file, write
-from awqformat.tests import damage
+from awqformat import AwqError, Contents, Deferred, Dtype, QuantizedTensor, dtypes, safe_open, save_file, write
+from awqformat.tests import damage, strategies
 
 ONE = np.array([1], np.float32)
 CODES = np.zeros((2, 4), np.uint8)  # N = 2, K = 8
@@ -185,3 +188,112 @@ def test_arrays_of_the_file_may_be_written_over_it(tmp_path: Path) -> None:
     with safe_open(path, verify="all") as file:
         assert file.keys() == ["a", "b"]
         assert file.get_tensor("a").tolist() == [1, 2, 3]
+
+
+def deferred(
+    tensor: QuantizedTensor | np.ndarray[Any, Any], calls: list[str] | None = None, name: str = ""
+) -> Deferred:
+    """Return a tensor that is made when asked for, and notes that in ``calls``."""
+
+    def load() -> QuantizedTensor | np.ndarray[Any, Any]:
+        if calls is not None:
+            calls.append(name)
+        return tensor
+
+    if isinstance(tensor, QuantizedTensor):
+        zeros = Dtype.NONE if tensor.symmetric else Dtype.U4
+        return Deferred(load, Dtype.U4, tensor.shape, tensor.scale_dtype, zeros, tensor.group_size)
+    return Deferred(load, dtypes.from_numpy(tensor.dtype), tensor.shape)
+
+
+@given(strategies.contents(), st.integers(1, 4))
+def test_deferred_tensors_give_the_same_file(scratch: Path, contents: Contents, workers: int) -> None:
+    """A file does not depend on whether its tensors were there or were made on the way, nor by how many threads."""
+    calls: list[str] = []
+    save_file(contents.tensors, scratch, contents.metadata, align_log2=contents.align_log2)
+    expected, written = scratch.read_bytes(), list[str]()
+    later = {name: deferred(tensor, calls, name) for name, tensor in contents.tensors.items()}
+    save_file(
+        later, scratch, contents.metadata, align_log2=contents.align_log2, workers=workers, progress=written.append
+    )
+    assert scratch.read_bytes() == expected
+    assert written == list(contents.tensors)
+    assert sorted(calls) == sorted(contents.tensors)
+
+
+def test_no_more_tensors_are_held_than_there_are_workers(tmp_path: Path) -> None:
+    """What has been made and not yet written is at most one tensor per worker, all of it let go of at the end."""
+    alive: list[weakref.ref[Any]] = []
+    most = 0
+
+    def load() -> np.ndarray[Any, Any]:
+        nonlocal most
+        array = np.zeros(1 << 16, np.uint8).view(Traced)
+        alive.append(weakref.ref(array))
+        most = max(most, sum(reference() is not None for reference in alive))
+        return array
+
+    tensors = {f"t{i}": Deferred(load, Dtype.U8, (1 << 16,)) for i in range(40)}
+    save_file(tensors, tmp_path / "f", workers=3)
+    assert len(alive) == 40
+    assert most <= 3
+    assert not any(reference() is not None for reference in alive)
+
+
+class Traced(np.ndarray[Any, Any]):
+    """An array whose end can be watched."""
+
+
+WRONG: dict[str, tuple[Deferred, str]] = {
+    "another shape": (Deferred(lambda: ONE, Dtype.F32, (2,)), "E_RECORD w: deferred tensor, expected (<Dtype.F32"),
+    "another dtype": (Deferred(lambda: ONE, Dtype.I32, (1,)), "E_RECORD w: deferred tensor"),
+    "plain for quantised": (Deferred(lambda: ONE, Dtype.U4, (2, 8), Dtype.F16, Dtype.NONE, 8), "E_RECORD w: deferred"),
+    "zero points for none": (
+        Deferred(lambda: quantized(zeros=np.zeros((2, 1), np.uint8)), Dtype.U4, (2, 8), Dtype.F16, Dtype.NONE, 8),
+        "E_RECORD w: deferred tensor",
+    ),
+    "a NaN scale": (
+        Deferred(lambda: quantized(scales=STEPS * np.float16("nan")), Dtype.U4, (2, 8), Dtype.F16, Dtype.NONE, 8),
+        "E_VALUE w: scales scale (0, 0)",
+    ),
+    "a group size of 4": (
+        Deferred(lambda: quantized(), Dtype.U4, (2, 8), Dtype.F16, Dtype.NONE, 4),
+        "E_GROUP w: group_size",
+    ),
+    "a quantised type without scales": (Deferred(lambda: quantized(), Dtype.U4, (2, 8)), "E_GROUP w: group_size"),
+    "scales of integers": (
+        Deferred(lambda: quantized(), Dtype.U4, (2, 8), Dtype.U8, Dtype.NONE, 8),
+        "E_RECORD w: scale_dtype",
+    ),
+    "quantised numbers": (Deferred(lambda: quantized(), Dtype.U4, (), group_size=8), "E_GROUP w: group_size"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_deferred_tensor_must_be_what_was_announced(what: str, workers: int, tmp_path: Path) -> None:
+    """Its record is written before its values, so values of another kind leave no file."""
+    tensor, message = WRONG[what]
+    with pytest.raises(AwqError) as caught:
+        save_file({"a": ONE, "w": tensor}, tmp_path / "f", workers=workers)
+    assert str(caught.value).startswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_review_has_the_last_word(tmp_path: Path) -> None:
+    """It sees the whole file under another name; if it raises, what was there before stays."""
+    path = damage.written(tmp_path / "f")
+
+    def review(finished: Path) -> None:
+        assert finished != path
+        with safe_open(finished, verify="all") as file:
+            assert file.keys() == ["a"]
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        save_file({"a": ONE}, path, review=review)
+    assert [child.read_bytes() for child in tmp_path.iterdir()] == [bytes(damage.small())]
+    seen: list[Path] = []
+    save_file({"a": ONE}, path, review=seen.append)
+    assert len(seen) == 1
+    assert list(tmp_path.iterdir()) == [path]

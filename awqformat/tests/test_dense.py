@@ -1,7 +1,8 @@
-"""Models in safetensors files, quantised."""
+"""Models in safetensors files and directories, quantised."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file as save_safetensors
 
-from awqformat import AwqError, Dtype, QuantizedTensor, dequantize, load_file, quantize, safe_open, save_file
+from awqformat import AwqError, Dtype, dequantize, load_file, quantize, safe_open, save_file
 from awqformat.checkpoints import NOT_LINEAR, linear_layers, open_checkpoint, quantize_checkpoint
 from awqformat.tests import damage
 
@@ -74,11 +75,15 @@ def test_layers_the_group_size_divides_are_quantised(group_size: int, layers: li
     """The others, and all that is no layer, are kept as they are."""
     with open_checkpoint(model) as checkpoint:
         tensors = quantize_checkpoint(checkpoint, group_size)
-    quantised = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, QuantizedTensor)}
-    assert list(quantised) == layers
-    assert not any(tensor.symmetric for tensor in quantised.values())
-    kept = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, np.ndarray)}
-    assert all((tensor == MODEL[name]).all() and tensor.dtype == MODEL[name].dtype for name, tensor in kept.items())
+        assert [name for name, tensor in tensors.items() if tensor.dtype is Dtype.U4] == layers
+        for name, tensor in tensors.items():
+            made = tensor.load()
+            assert made.shape == tensor.shape == MODEL[name].shape
+            if isinstance(made, np.ndarray):
+                assert (made == MODEL[name]).all()
+                assert made.dtype == MODEL[name].dtype
+            else:
+                assert (made.symmetric, made.group_size) == (False, tensor.group_size)
 
 
 def test_a_model_becomes_a_file(model: Path, tmp_path: Path) -> None:
@@ -86,8 +91,8 @@ def test_a_model_becomes_a_file(model: Path, tmp_path: Path) -> None:
     seen: list[str] = []
     with open_checkpoint(model) as checkpoint:
         options = {"symmetric": True, "scale_dtype": Dtype.BF16}
-        tensors = quantize_checkpoint(checkpoint, 16, progress=seen.append, **options)  # type: ignore[arg-type]
-    save_file(tensors, tmp_path / "f")
+        tensors = quantize_checkpoint(checkpoint, 16, **options)  # type: ignore[arg-type]
+        save_file(tensors, tmp_path / "f", progress=seen.append)
     loaded = load_file(tmp_path / "f")
     assert seen == sorted(MODEL) == list(loaded)
     alone = quantize(WEIGHT, 16, symmetric=True, scale_dtype=Dtype.BF16)
@@ -102,8 +107,9 @@ def test_a_fault_names_the_layer(tmp_path: Path) -> None:
     """A weight that cannot be quantised is reported with the layer's name."""
     save_safetensors({"a": WEIGHT, "b": WEIGHT * np.float32("nan")}, tmp_path / "m")
     with open_checkpoint(tmp_path / "m") as checkpoint, pytest.raises(AwqError) as caught:
-        quantize_checkpoint(checkpoint, 8)
+        save_file(quantize_checkpoint(checkpoint, 8), tmp_path / "f")
     assert str(caught.value) == "E_VALUE b: value, expected finite, got nan"
+    assert not (tmp_path / "f").exists()
 
 
 @pytest.mark.parametrize("group_size", [0, 4, 12, -2])
@@ -113,30 +119,60 @@ def test_illegal_group_sizes(group_size: int, model: Path) -> None:
         quantize_checkpoint(checkpoint, group_size)
 
 
-def test_a_dtype_that_numpy_lacks_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2])
+def test_dtypes_that_numpy_lacks_are_kept_bit_for_bit(dtype: Any, tmp_path: Path) -> None:
+    """Such tensors come out as they went in, NaNs of every sort among them."""
+    bits = np.arange(256, dtype=np.uint8).repeat(np.dtype(dtype).itemsize)
+    save_safetensors({"w": bits.view(dtype)}, tmp_path / "m")
+    with open_checkpoint(tmp_path / "m") as checkpoint:
+        assert checkpoint["w"].dtype == dtype
+        assert checkpoint["w"].tobytes() == bits.tobytes()
+
+
+def test_a_dtype_that_awq_lacks_is_refused(tmp_path: Path) -> None:
     """Such a tensor is named, in one line."""
-    save_safetensors({"w": np.zeros(8, ml_dtypes.float8_e4m3fn)}, tmp_path / "m")
+    save_safetensors({"w": np.zeros(8, np.complex64)}, tmp_path / "m")
     with open_checkpoint(tmp_path / "m") as checkpoint, pytest.raises(AwqError) as caught:
-        checkpoint["w"]
-    assert str(caught.value) == "E_ENUM w: dtype, expected a dtype that numpy has, got F8_E4M3"
+        quantize_checkpoint(checkpoint, 8)
+    assert str(caught.value) == "E_ENUM w: dtype, expected an element type of .awq, got C64"
+
+
+def test_a_model_in_several_files(tmp_path: Path) -> None:
+    """A directory with an index is one model, whichever file a tensor is in."""
+    names = sorted(MODEL)
+    shards = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
+    for shard, held in shards.items():
+        save_safetensors({name: MODEL[name] for name in held}, tmp_path / shard)
+    index = {"weight_map": {name: shard for shard, held in shards.items() for name in held}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    with open_checkpoint(tmp_path) as checkpoint:
+        assert list(checkpoint) == names
+        assert all((checkpoint[name] == MODEL[name]).all() for name in MODEL)
 
 
 def test_what_is_not_a_checkpoint(model: Path, tmp_path: Path) -> None:
-    """Missing paths, directories, FIFOs, and files that are cut, empty or of another format are refused at once."""
+    """Missing paths, empty directories, FIFOs, and files cut, empty or of another format are refused at once."""
     os.mkfifo(tmp_path / "fifo")
     whole = model.read_bytes()
     cases = {
         tmp_path / "none": "E_FILE",
-        tmp_path: "E_FILE",
         tmp_path / "fifo": "E_FILE",
-        damage.stored(tmp_path / "empty", b""): "E_MAGIC",
-        damage.stored(tmp_path / "cut header", whole[:100]): "E_MAGIC",
-        damage.stored(tmp_path / "cut data", whole[:-1]): "E_MAGIC",
-        damage.written(tmp_path / "awq"): "E_MAGIC",
+        damage.stored(tmp_path / "empty", b""): "E_SHARD",
+        damage.stored(tmp_path / "cut header", whole[:100]): "E_SHARD",
+        damage.stored(tmp_path / "cut data", whole[:-1]): "E_SHARD",
+        damage.written(tmp_path / "awq"): "E_SHARD",
+        damage.stored(tmp_path / "gguf", b"GGUF" + bytes(60)): "E_DIALECT",
     }
     for path, code in cases.items():
-        with pytest.raises(AwqError, match=rf"^{code} file: .*got {path}: "), open_checkpoint(path):
+        with pytest.raises(AwqError, match=rf"^{code} .*{path}") as caught, open_checkpoint(path):
             pass
+        assert caught.value.code == code
+    (tmp_path / "folder").mkdir()
+    with (
+        pytest.raises(AwqError, match=r"^E_SHARD .*folder: shards, expected a \*"),
+        open_checkpoint(tmp_path / "folder"),
+    ):
+        pass
 
 
 def test_what_is_never_quantised_unless_asked_for() -> None:

@@ -1,0 +1,5 @@
+"""Checkpoint directories: models that are still to be quantised, and AWQ weights as the world has them."""
+
+from awqformat.checkpoints.dense import NOT_LINEAR, Checkpoint, linear_layers, open_checkpoint, quantize_checkpoint
+
+__all__ = ["NOT_LINEAR", "Checkpoint", "linear_layers", "open_checkpoint", "quantize_checkpoint"]
