@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from awq_conformance.making import core, flags
+from awq_conformance.making import checkpoints, core, flags
 from awq_conformance.making.record import VERSION, Files
 
 MANIFEST: Final = "manifest.json"
-PROFILES: Final = (core,)
-"""One module for each profile: ``cases()`` yields the record and the files of each case, ``large()`` of large ones."""
+PROFILES: Final = (core, checkpoints)
+"""One module for each kind of input: ``cases()`` yields the record and the files of each case, ``large()`` of large
+ones."""
 
 
 def generate() -> Files:

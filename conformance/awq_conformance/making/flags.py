@@ -86,6 +86,7 @@ FLAGS: Final[dict[str, tuple[str, str, str]]] = {
         "NaN in every activation",
         "scales that are no finite numbers >= 0, or codes where none may be",
     ),
+    "checkpoint": ("wrong layout", "garbage weights", "a directory as public programs write them"),
     "state": ("state kept", "one file read as another", "several files in turn, or a file in an odd place"),
 }
 """Name -> bug type, effect, what is in the file."""

@@ -18,15 +18,15 @@ def record(
 ) -> Record:
     """Return the record of a case with files ``own``, path -> bytes, its input first.
 
-    ``more``: req, twin, mutation, codes, flags, expect, refs, comment, as the manifest has them; empty if absent.
-    ``folder`` is the input where that is no file but a folder.
+    ``more``: req, level, twin, mutation, codes, flags, expect, refs, comment, as the manifest has them; empty
+    if absent, level MUST. ``folder`` is the input where that is no file but a folder.
     """
     place = {"folder": more["folder"]} if "folder" in more else {}
     return {
         "id": case_id,
         "title": title,
         "req": list(more["req"]),
-        "level": "MUST",
+        "level": more.get("level", "MUST"),
         "profile": profile,
         "outcome": outcome,
         "twin": more.get("twin"),

@@ -7,7 +7,7 @@ dtype of an output holds them exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from math import prod
 from typing import Final
 
@@ -15,45 +15,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awq_conformance.making.valid.accept import VALUES, Accept, one
-from awqformat import Contents, QuantizedTensor
+from awqformat import QuantizedTensor
 
 ROWS: Final = 24
 COLUMNS: Final = 80
 GROUP_SIZE: Final = 16
 """Five groups in a row, so that a row of zero points ends with an unused nibble; no two of these numbers are equal."""
 
-_CODES: Final = (ROWS, COLUMNS)
-_GROUPS: Final = (ROWS, COLUMNS // GROUP_SIZE)
+
+def tensors(rows: int, columns: int, group_size: int) -> Iterator[tuple[str, str, QuantizedTensor]]:
+    """Yield name, what varies, and weight of each tracer of this shape; three digits number codes, two groups."""
+    codes, groups = (rows, columns), (rows, columns // group_size)
+    for digit in range(3):
+        yield f"codes-{digit}", "code", _tensor(codes, groups, _digit(codes, digit), 0, 1)
+    for digit in range(2):
+        yield f"zeros-{digit}", "zero point", _tensor(codes, groups, 15, _digit(groups, digit), 1)
+    for digit in range(2):
+        yield f"scales-{digit}", "scale", _tensor(codes, groups, 1, 0, _digit(groups, digit) + 1)
 
 
-def _digit(shape: tuple[int, ...], digit: int) -> NDArray[np.uint8]:
+def told(name: str, what: str, rows: int, columns: int, group_size: int) -> dict[str, str]:
+    """Return title and comment of a tracer."""
+    shape = f"{rows} x {columns}, group size {group_size}"
+    return {
+        "title": f"each {what} is digit {name[-1]} of its own index",
+        "comment": f"{shape}. W shows the digits; read wrong, it shows where each {what} came from.",
+    }
+
+
+def _digit(shape: tuple[int, int], digit: int) -> NDArray[np.uint8]:
     """Return for each element one hexadecimal digit of its index in row-major order, the least first."""
     digits: NDArray[np.int64] = np.arange(prod(shape)).reshape(shape) >> 4 * digit & 15
     return digits.astype(np.uint8)
 
 
-def _file(codes: NDArray[np.uint8] | int, zeros: NDArray[np.uint8] | int, scales: NDArray[np.uint8] | int) -> Contents:
-    return one(
-        QuantizedTensor.from_codes(
-            np.broadcast_to(np.uint8(codes), _CODES).copy(),
-            np.broadcast_to(np.asarray(scales, np.float16), _GROUPS).copy(),
-            np.broadcast_to(np.uint8(zeros), _GROUPS).copy(),
-        )
+def _tensor(
+    codes: tuple[int, int],
+    groups: tuple[int, int],
+    q: NDArray[np.uint8] | int,
+    z: NDArray[np.uint8] | int,
+    s: NDArray[np.uint8] | int,
+) -> QuantizedTensor:
+    return QuantizedTensor.from_codes(
+        np.broadcast_to(np.uint8(q), codes).copy(),
+        np.broadcast_to(np.asarray(s, np.float16), groups).copy(),
+        np.broadcast_to(np.uint8(z), groups).copy(),
     )
 
 
-def _tracer(what: str, digit: int, make: Callable[[], Contents], told: str) -> Accept:
-    return Accept(
-        f"tracer/{what}-{digit}",
-        f"each {told} is digit {digit} of its own index",
-        lambda _: make(),
-        req=VALUES,
-        comment=f"24 x 80, group size 16. W shows the digits; read wrong, it shows where each {told} came from.",
-    )
+_SHAPE: Final = (ROWS, COLUMNS, GROUP_SIZE)
 
-
-CASES: Final = (
-    *(_tracer("codes", d, lambda d=d: _file(_digit(_CODES, d), 0, 1), "code") for d in range(3)),  # type: ignore[misc]
-    *(_tracer("zeros", d, lambda d=d: _file(15, _digit(_GROUPS, d), 1), "zero point") for d in range(2)),  # type: ignore[misc]
-    *(_tracer("scales", d, lambda d=d: _file(1, 0, _digit(_GROUPS, d) + 1), "scale") for d in range(2)),  # type: ignore[misc]
+CASES: Final = tuple(
+    Accept(f"tracer/{name}", make=lambda _, t=tensor: one(t), req=VALUES, **told(name, what, *_SHAPE))  # type: ignore[misc]
+    for name, what, tensor in tensors(*_SHAPE)
 )
