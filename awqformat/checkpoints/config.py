@@ -33,6 +33,7 @@ class QuantConfig:
         version: in lower case, None if it is not said.
         llm_awq: whether llm-awq wrote the layers, whatever the version.
         reordered: whether the order of in_features may have been changed (``desc_act``).
+        tool: the program that quantised, None if it is not said.
     """
 
     where: str
@@ -42,6 +43,11 @@ class QuantConfig:
     version: str | None
     llm_awq: bool = False
     reordered: bool = False
+    tool: str | None = None
+
+    def with_group_size(self, group_size: int) -> QuantConfig:
+        """Return the same with a group size."""
+        return replace(self, group_size=group_size)
 
     @property
     def dialects(self) -> tuple[str, ...]:
@@ -100,6 +106,7 @@ def parse_config(texts: Mapping[str, str]) -> QuantConfig | None:
         version=next((config.version for config in said), "gemm" if found[0].method == "awq" else None),
         symmetric=any(config.symmetric for config in found),
         reordered=any(config.reordered for config in found),
+        tool=next((config.tool for config in found if config.tool), None),
     )
 
 
@@ -170,6 +177,7 @@ class _Section:
             version,
             llm_awq=method == "awq" and self.text(("backend",)) == "llm-awq",
             reordered=self.flag("desc_act") is True,
+            tool=self._tool(),
         )
 
     def one(self, spellings: tuple[str, ...]) -> tuple[str, Any]:
@@ -227,6 +235,16 @@ class _Section:
         if len(set(meanings.values())) > 1:
             raise self.fault(list(meanings)[-1], "one meaning with zero_point", said)
         return any(meanings.values())
+
+    def _tool(self) -> str | None:
+        """Return the program that quantised, where GPTQModel or auto-round name themselves."""
+        meta = self.keys.get("meta")
+        said = meta.get("quantizer") if isinstance(meta, dict) else None
+        if isinstance(said, list):
+            said = ", ".join(map(str, said))
+        if said is None and isinstance(self.keys.get("autoround_version"), str):
+            said = f"auto-round {self.keys['autoround_version']}"
+        return said if isinstance(said, str) and said else None
 
     def _no_exceptions(self) -> None:
         """Refuse layers with another width or group size than the rest (GPTQModel's dynamic, mlx's own keys)."""
