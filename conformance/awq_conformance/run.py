@@ -79,6 +79,7 @@ class Certification:
     inconclusive: str = ""
     incomplete: str = ""
     tail: bytes = b""
+    adapter_fails: bool = False  # what makes it inconclusive is for `doctor` to explain
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -138,8 +139,10 @@ def certify(request: Request, progress: Progress) -> Certification:
             run.inconclusive = run.incomplete = "interrupted"
         except ProbeError as failure:
             run.inconclusive, run.tail = f"the adapter, not the loader: {failure}", failure.tail
+            run.adapter_fails = True
         except AdapterMissingError as missing:
             run.inconclusive = f"the adapter, not the loader: {missing}"
+            run.adapter_fails = True
         except NothingToRunError as reason:
             run.inconclusive = str(reason)
         except CorpusAlteredError as alteration:

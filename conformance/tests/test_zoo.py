@@ -220,7 +220,12 @@ def test_no_child_outlives_its_adapter(zoo: Zoo, pipe: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_adapters_and_says_so(zoo: Zoo, pipe: int, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("subcommand", "said"), [("run", "INCONCLUSIVE interrupted\n"), ("doctor", "awq-conformance: interrupted\n")]
+)
+def test_an_interrupt_ends_the_adapters_and_says_so(
+    zoo: Zoo, pipe: int, number: signal.Signals, subcommand: str, said: str
+) -> None:
     """Ctrl-C: one line, exit 3, no orphan, no traceback."""
     # A job that a script started in the background inherits a SIGINT that is ignored; here it must count.
     start = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -228,7 +233,7 @@ def test_an_interrupt_ends_the_adapters_and_says_so(zoo: Zoo, pipe: int, number:
         sys.executable,
         "-c",
         start + "runpy.run_module('awq_conformance', run_name='__main__', alter_sys=True)",
-        "run",
+        subcommand,
         "--timeout",
         "600",
         "--corpus",
@@ -244,6 +249,6 @@ def test_an_interrupt_ends_the_adapters_and_says_so(zoo: Zoo, pipe: int, number:
         output, _ = runner.communicate(timeout=60)
     finally:
         runner.kill()
-    assert (runner.returncode, output) == (3, "INCONCLUSIVE interrupted\n")
+    assert (runner.returncode, output) == (3, said)
     assert is_gone(pipe)
     os.close(pipe)
