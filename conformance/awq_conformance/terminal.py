@@ -67,14 +67,14 @@ class Watch:
 def tell(console: Console, run: Certification, written: list[Path]) -> None:
     """Print the outcome of a run: why first, then what, then the verdict."""
     for diagnosis in run.diagnoses:
-        _tell_diagnosis(console, diagnosis)
+        tell_diagnosis(console, diagnosis)
     own = [result for result in run.failures if result.verdict is not Verdict.TWIN_FAILED]
     orphaned = len(run.failures) - len(own)
     shown: dict[tuple[Verdict, str, str], list[CaseResult]] = {}
     for result in own:
         shown.setdefault(_kind(result), []).append(result)
     for alike in list(shown.values())[:_SHOWN]:
-        _tell_failure(console, alike[0], alike[1:])
+        tell_failure(console, alike[0], alike[1:])
     if len(shown) > _SHOWN:
         rest = sum(map(len, list(shown.values())[_SHOWN:]))
         put(console, (f"... and {rest} more failures", _BAD), (" (all of them: --report DIR)", ""))
@@ -97,7 +97,8 @@ def tell(console: Console, run: Certification, written: list[Path]) -> None:
         put(console, ("wrote ", "dim"), (str(path), ""))
 
 
-def _tell_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+def tell_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+    """Print why the loader is wrong, and what that was measured by."""
     put(console, ("WHY ", _BAD), (diagnosis.sentence, "bold"), (f"  {diagnosis.name}", "dim"))
     for line in diagnosis.measured.splitlines():
         put(console, (f"  {line}", ""))
@@ -109,7 +110,8 @@ def _kind(result: CaseResult) -> tuple[Verdict, str, str]:
     return result.verdict, result.finding.op, code
 
 
-def _tell_failure(console: Console, result: CaseResult, alike: list[CaseResult]) -> None:
+def tell_failure(console: Console, result: CaseResult, alike: list[CaseResult]) -> None:
+    """Print one failure: verdict, place, what is expected and what came; and the ids of those ``alike``."""
     case, finding = result.case, result.finding
     mode = "" if finding.mode == ONE_SHOT else f" ({finding.mode})"
     put(console, (finding.verdict.value, _BAD), (f" {case.id}", "bold"), (f"  {finding.op}{mode}", "dim"))
