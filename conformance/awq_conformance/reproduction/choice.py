@@ -16,6 +16,11 @@ _NOT_OF_ONE_FILE: Final = (Verdict.TWIN_FAILED, Verdict.PROTOCOL)
 _STATE: Final = "state"  # the recipe of cases that are made of several calls
 
 
+def _one_file(result: CaseResult) -> bool:
+    case = result.case
+    return result.verdict not in _NOT_OF_ONE_FILE and case.recipe != _STATE and not case.folder
+
+
 def kind_of(result: CaseResult) -> tuple[Verdict, str, str]:
     """Return what makes failures alike: one of each kind is told in full."""
     code = result.case.codes[0] if result.case.outcome == "reject" and result.case.codes else result.case.outcome
@@ -29,6 +34,6 @@ def choose(failures: Iterable[CaseResult], known: Container[str] = ()) -> list[C
     """
     first: dict[tuple[Verdict, str, str], CaseResult] = {}
     for result in failures:
-        if result.verdict not in _NOT_OF_ONE_FILE and result.case.recipe != _STATE and result.case.id not in known:
+        if _one_file(result) and result.case.id not in known:
             first.setdefault(kind_of(result), result)
     return list(first.values())[:AT_MOST]
