@@ -13,9 +13,10 @@ from typing import Any
 
 import click
 
-from awq_conformance import journal, known, report, terminal
+from awq_conformance import journal, known, report, reproduction, terminal
 from awq_conformance.adapter import AdapterMissingError
 from awq_conformance.cli.options import CORPUS, PROFILE, end, end_on_signals, load_corpus, selecting, selection_of
+from awq_conformance.judge import CaseResult
 from awq_conformance.protocol import ONE_SHOT, SERVE, RunnerExit
 from awq_conformance.run import BOTH, Certification, Request, certify
 from awq_conformance.screen import Screen
@@ -117,6 +118,7 @@ def _own(stack: ExitStack, folder: Path) -> None:
 
 def _certify(console: Screen, request: Request, folder: Path | None, *, resume: bool = False) -> Certification:
     """Run one loader, keep its journal meanwhile, write its reports and tell the outcome."""
+    request = replace(request, report=folder)
     with ExitStack() as stack, terminal.Watch(console, request.profile) as watch:
         take = watch.__call__
         if folder is not None:
@@ -124,6 +126,7 @@ def _certify(console: Screen, request: Request, folder: Path | None, *, resume: 
                 if resume:
                     request = replace(request, done=journal.resumed(folder, request, request.corpus.cases))
                 report.prepare(folder)
+                reproduction.clear(folder)
                 write = stack.enter_context(journal.begun(folder, request))
             except journal.JournalError as error:
                 raise click.UsageError(str(error)) from error
@@ -133,7 +136,7 @@ def _certify(console: Screen, request: Request, folder: Path | None, *, resume: 
                 raise click.UsageError(f"--report {folder}: {error.strerror}") from error
 
             def take(news: Any) -> None:
-                if not isinstance(news, int) and news.case.id not in request.done:
+                if isinstance(news, CaseResult) and news.case.id not in request.done:
                     write(news)
                 watch(news)
 
