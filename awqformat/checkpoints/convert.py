@@ -86,6 +86,7 @@ class Conversion:
             self.model = self._opened(source, dialect, group_size)
             self.dialect = self._target_dialect(to)
             if self.dialect is None:
+                self.copied = []
                 self._tensors = awqfile.deferred(self.model)
                 self._metadata = awqfile.entries(self.model)
                 self.size = awqfile.file_size(self._tensors, self._metadata)
