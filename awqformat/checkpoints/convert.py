@@ -78,6 +78,7 @@ class Conversion:
         self._target = target
         self._open = ExitStack()
         self._export: Export | None = None
+        self.copied: list[str] = []
         self._tensors: dict[str, Deferred] = {}
         self._checked = False
         places.check_target(source, target, force=force)
@@ -86,7 +87,7 @@ class Conversion:
             self.model = self._opened(source, dialect, group_size)
             self.dialect = self._target_dialect(to)
             if self.dialect is None:
-                self.copied = []
+                self.copied = []  # a file has no room for them
                 self._tensors = awqfile.deferred(self.model)
                 self._metadata = awqfile.entries(self.model)
                 self.size = awqfile.file_size(self._tensors, self._metadata)
@@ -106,7 +107,6 @@ class Conversion:
             self.copied = [name for name in self._directory.others
                            if not name.startswith(".") and not name.endswith(_NOT_COPIED)]  # fmt: skip
             return directory_model(self._directory, self.losses, dialect=dialect, group_size=group_size)
-        self.copied = []
         if dialect is not None or group_size is not None:
             raise MisuseError("--from and --group-size are about a directory; an .awq file tells itself")
         return awqfile.awq_model(self._open.enter_context(safe_open(source, mode="pread")), str(source))

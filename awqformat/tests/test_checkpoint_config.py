@@ -92,7 +92,7 @@ MEANINGS: dict[str, tuple[dict[str, str], tuple[str, int | None, bool], tuple[st
 }  # fmt: skip
 
 
-@pytest.mark.req("AWQ-CHK-003", "AWQ-CHK-004", "AWQ-CHK-005", "AWQ-CHK-012")
+@pytest.mark.req("AWQ-CHK-032", "AWQ-CHK-033", "AWQ-CHK-003", "AWQ-CHK-004", "AWQ-CHK-005", "AWQ-CHK-012")
 @pytest.mark.parametrize("what", MEANINGS)
 def test_what_a_configuration_means(what: str) -> None:
     """Method, group size, whether absent zero points mean 8, and the dialects named."""
@@ -171,7 +171,7 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.req("AWQ-CHK-002", "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-007")
+@pytest.mark.req("AWQ-CHK-034", "AWQ-CHK-002", "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-007")
 @pytest.mark.parametrize("what", FAULTS)
 def test_configurations_that_are_refused(what: str) -> None:
     """Each message names the file, the key, and what would do."""
@@ -235,6 +235,7 @@ def test_other_methods_are_refused_by_name(config: dict[str, Any], name: str) ->
     assert refusal(texts(config)).startswith(expected)
 
 
+@pytest.mark.req("AWQ-CHK-033")
 def test_other_modes_of_mlx_are_refused_by_name() -> None:
     """The microscaling modes of MLX are floats of another sort."""
     message = refusal({"config.json": json.dumps({"quantization": MLX | {"mode": "mxfp4"}})})

@@ -344,6 +344,7 @@ def test_progress(tmp_path: Path) -> None:
             assert len([name for name, _, _ in told if name == step]) == len(conversion.model.items)
 
 
+@pytest.mark.req("AWQ-CHK-031")
 def test_the_target_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte that the disk has changed between writing and reading is found, and no target appears."""
     from awqformat.checkpoints import shards

@@ -130,6 +130,7 @@ def test_a_url_is_the_source_too(memory: str, source: Path) -> None:
         Conversion(f"{memory}/d", f"{memory}/d/", to="gptq", force=True)
 
 
+@pytest.mark.req("AWQ-CHK-028")
 @pytest.mark.parametrize("target", ["m.awq", "t"])
 @pytest.mark.parametrize("old", [False, True])
 def test_a_failure_midway_leaves_what_was_there(
@@ -159,6 +160,7 @@ def test_a_failure_midway_leaves_what_was_there(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.req("AWQ-CHK-028")
 def test_an_interrupt_between_files(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while a directory is written removes what there is of it."""
 
@@ -180,7 +182,7 @@ def command(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-@pytest.mark.req("AWQ-CHK-001")
+@pytest.mark.req("AWQ-CHK-028")
 @pytest.mark.parametrize("to", [[], ["--to", "gptq"]])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_stopped_from_outside(to: list[str], number: signal.Signals, status: int, source: Path, tmp_path: Path) -> None:
@@ -212,6 +214,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.req("AWQ-CHK-028")
 @pytest.mark.parametrize("target", ["m.awq", "t"])
 def test_a_full_disk(target: str, source: Path, tmp_path: Path) -> None:
     """When the disk fills up, one line names the target, the exit status is 73, and nothing is left."""

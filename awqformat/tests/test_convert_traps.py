@@ -145,7 +145,8 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str]] = {
 
 @pytest.mark.req(
     "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-009", "AWQ-CHK-010", "AWQ-CHK-011", "AWQ-CHK-012", "AWQ-CHK-014",
-    "AWQ-CHK-016", "AWQ-CHK-017", "AWQ-CHK-018", "AWQ-CHK-019", "AWQ-CHK-025", "AWQ-LAY-011",
+    "AWQ-CHK-016", "AWQ-CHK-017", "AWQ-CHK-018", "AWQ-CHK-019", "AWQ-CHK-025", "AWQ-CHK-030", "AWQ-CHK-035",
+    "AWQ-LAY-011",
 )  # fmt: skip
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_is_refused(what: str, tmp_path: Path) -> None:
@@ -190,7 +191,7 @@ SIGNED = changed(layer("gemv_fast", EIGHTS), "qzeros", (10, 3), -0.0)
 LARGE = QuantizedTensor(weight().packed_codes, np.full((64, 4), 3, np.float32) ** -30, weight().packed_zero_points)
 
 
-@pytest.mark.req("AWQ-CHK-027", "AWQ-LAY-007", "AWQ-LAY-018")
+@pytest.mark.req("AWQ-CHK-030", "AWQ-CHK-027", "AWQ-LAY-007", "AWQ-LAY-018")
 @pytest.mark.parametrize(
     ("tensors", "config", "to", "loss"),
     [
@@ -231,7 +232,7 @@ CANNOT: dict[str, tuple[QuantizedTensor, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.req("AWQ-CHK-027", "AWQ-LAY-017", "AWQ-LAY-018")
+@pytest.mark.req("AWQ-CHK-030", "AWQ-CHK-027", "AWQ-LAY-017", "AWQ-LAY-018")
 @pytest.mark.parametrize("what", CANNOT)
 def test_what_a_dialect_cannot_hold(what: str, tmp_path: Path) -> None:
     """No permission helps where the dialect has no place for a value; nothing is written."""
