@@ -187,7 +187,7 @@ def test_the_caller_cannot_make_tensors_fit(tmp_path: Path) -> None:
 
 
 PADDED = changed(layer("gemv", weight()), "scales", (3, 20), 5)
-SIGNED = changed(layer("gemv_fast", EIGHTS), "qzeros", (10, 3), -0.0)
+SIGNED = changed(layer("gemv_fast", BORROWS), "qzeros", (1, 3), 0.0)  # -(s * 0) is -0
 LARGE = QuantizedTensor(weight().packed_codes, np.full((64, 4), 3, np.float32) ** -30, weight().packed_zero_points)
 
 
@@ -196,7 +196,7 @@ LARGE = QuantizedTensor(weight().packed_codes, np.full((64, 4), 3, np.float32) *
     ("tensors", "config", "to", "loss"),
     [
         (PADDED, CONFIGS["gemv"], None, "padding"),
-        (SIGNED, CONFIGS["gemv_fast"], None, "padding"),
+        (SIGNED, CONFIGS["gemv_fast"], None, "signed-zeros"),
         (layer("gemm", LARGE), AWQ, "gptq", "scales"),
     ],
 )
