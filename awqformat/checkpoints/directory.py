@@ -132,7 +132,7 @@ def _weight_map(index: str, text: str) -> dict[str, str]:
 
 
 def _inside(name: str) -> bool:
-    return name.endswith(".safetensors") and not name.startswith(".") and not any(c in name for c in "/\\:?#\0")
+    return name.endswith(".safetensors") and not name.startswith(".") and not any(c in name for c in "/\\:?#%\0")
 
 
 def _opened(folder: Folder, shard: str, index: str, names: list[str] | None) -> Source:

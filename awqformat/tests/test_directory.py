@@ -72,7 +72,7 @@ def test_links_are_followed(tmp_path: Path) -> None:
 
 OUTSIDE = ["../model.safetensors", "/etc/model.safetensors", "a/model.safetensors", "a\\model.safetensors", "..",
            "", ".model.safetensors", "C:model.safetensors", "model.bin", "model.safetensors?x", "model\0.safetensors",
-           "https://host/model.safetensors"]  # fmt: skip
+           "https://host/model.safetensors", "%2e%2e%2fmodel.safetensors"]  # fmt: skip
 
 
 @pytest.mark.req("AWQ-CHK-001")
