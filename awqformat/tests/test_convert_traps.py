@@ -311,3 +311,20 @@ def test_texts_that_are_kept_say_what_is_true(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "back" / "config.json").read_text())
     assert written["quantization_config"]["group_size"] == 32
     assert written["model_type"] == "llama"
+
+
+@pytest.mark.req("AWQ-CHK-028")
+def test_a_damaged_file_is_found_before_it_is_a_directory(tmp_path: Path) -> None:
+    """A changed bit of an .awq file is refused by its digest, and nothing is left of the directory."""
+    save_file({"fc.weight": weight()}, tmp_path / "m.awq")
+    with open_file(tmp_path / "m.awq") as file:
+        at = file.info("fc.weight").offset
+    data = bytearray((tmp_path / "m.awq").read_bytes())
+    data[at] ^= 1
+    (tmp_path / "m.awq").write_bytes(data)
+    with (
+        pytest.raises(AwqError, match=r"^E_DIGEST fc.weight: chunk 0, "),
+        Conversion(tmp_path / "m.awq", tmp_path / "t", to="gemm") as conversion,
+    ):
+        conversion.run()
+    assert [path.name for path in tmp_path.iterdir()] == ["m.awq"]
