@@ -15,7 +15,7 @@ from awqformat.checkpoints.importing import directory_model
 from awqformat.checkpoints.losses import Losses
 from awqformat.checkpoints.model import Layer, Model, digest
 from awqformat.checkpoints.places import MisuseError, Place
-from awqformat.checkpoints.shards import SHARD_SIZE, write_text
+from awqformat.checkpoints.shards import SHARD_SIZE, write_parts
 from awqformat.container.contents import Deferred
 from awqformat.container.reader import safe_open
 from awqformat.container.source import open_source
@@ -176,7 +176,7 @@ class Conversion:
                                          progress=lambda item: told("converting", item.name, item.size))  # fmt: skip
             if self._directory is not None:
                 for name in self.copied:
-                    write_text(folder / name, self._directory.file(name))
+                    write_parts(folder / name, self._directory.parts(name))
             _compare(folder, self._export, digests, workers, lambda name: told("verifying", name, sizes[name]))
 
     def facts(self) -> dict[str, Any]:

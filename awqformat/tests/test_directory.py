@@ -57,7 +57,7 @@ def test_texts_and_other_files(tmp_path: Path) -> None:
         assert list(opened.texts) == ["config.json", "quant_config.json"]
         assert json.loads(opened.texts["config.json"])["quantization_config"] == AWQ
         assert opened.others == ["tokenizer.json"]
-        assert opened.file("tokenizer.json") == b"[1]"
+        assert b"".join(opened.parts("tokenizer.json")) == b"[1]"
         assert opened.size == 3 * A.nbytes
 
 
