@@ -42,7 +42,8 @@ class Observation:
     """Everything seen of one call: how it ended and the files it left.
 
     ``fault`` is set instead of ``files`` when the output folder holds something that cannot be taken in.
-    ``mode`` is how the adapter was called; ``broken`` is what a session did instead of answering.
+    ``mode`` is how the adapter was called; ``broken`` is what a session did instead of answering; ``stray`` are the
+    names of what a one-shot call left in its working directory.
     """
 
     op: str
@@ -52,11 +53,12 @@ class Observation:
     mode: str = ONE_SHOT
     code: str = ""
     broken: Break | None = None
+    stray: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
         """Return whether the adapter said that the file is good."""
-        return self.execution.status == AdapterExit.ACCEPTED
+        return self._said(AdapterExit.ACCEPTED)
 
     @property
     def left(self) -> list[str]:
@@ -66,7 +68,21 @@ class Observation:
     @property
     def rejected(self) -> bool:
         """Return whether the adapter said that the file is malformed."""
-        return self.execution.status == AdapterExit.REJECTED
+        return self._said(AdapterExit.REJECTED)
+
+    @property
+    def unsupported(self) -> bool:
+        """Return whether the adapter said that it does not support what was asked."""
+        return self._said(AdapterExit.UNSUPPORTED)
+
+    @property
+    def answered(self) -> bool:
+        """Return whether the adapter said anything at all: it did not crash, hang or break the protocol."""
+        return self.accepted or self.rejected or self.unsupported
+
+    def _said(self, status: AdapterExit) -> bool:
+        # A session may end with a status of one-shot instead of answering, which is no answer.
+        return self.broken is None and self.execution.status == status
 
 
 class Caller(ABC):
@@ -110,11 +126,12 @@ class Folders:
 
 @dataclass(frozen=True)
 class OneShot(Caller):
-    """One process for each operation: ``argv op path outdir``."""
+    """One process for each operation: ``argv op path outdir``, in an empty folder unless ``cwd`` names another."""
 
     argv: tuple[str, ...]
     folders: Folders
     cancel: threading.Event
+    cwd: Path | None = None
     mode: str = ONE_SHOT
 
     def ask(self, ops: Sequence[str], path: str, bounds: Bounds) -> list[Observation]:
@@ -128,16 +145,20 @@ class OneShot(Caller):
 
     def _run(self, op: str, path: str, bounds: Bounds) -> Observation:
         with self.folders.fresh() as folder:
-            outdir, cwd = folder / "out", folder / "cwd"
+            outdir, empty = folder / "out", folder / "cwd"
             outdir.mkdir()
-            cwd.mkdir()
+            empty.mkdir()
             try:
                 execution = execute(
-                    (*self.argv, op, path, str(outdir)), cwd=cwd, timeout=bounds.timeout, cancel=self.cancel
+                    (*self.argv, op, path, str(outdir)),
+                    cwd=self.cwd or empty,
+                    timeout=bounds.timeout,
+                    cancel=self.cancel,
                 )
             except OSError as error:
                 raise AdapterMissingError(f"{self.argv[0]}: cannot be started: {error.strerror}") from error
-            return observe(Observation(op, execution, {}), outdir, bounds)
+            stray = tuple(sorted(entry.name for entry in empty.iterdir()))
+            return observe(Observation(op, execution, {}, stray=stray), outdir, bounds)
 
 
 def observe(seen: Observation, outdir: Path, bounds: Bounds) -> Observation:
@@ -170,7 +191,9 @@ def find(command: Sequence[str]) -> tuple[str, ...]:
     program = shutil.which(command[0])
     if program is None:
         path = Path(command[0])
-        problem = "is a folder" if path.is_dir() else "is not executable" if path.exists() else "no such program"
-        raise AdapterMissingError(f"{command[0]}: {problem}")
+        problem = "is not executable" if path.exists() else "no such program"
+        if path.name == command[0] and path.is_file():  # a bare name is looked for on the PATH only
+            problem = "is not on the PATH, though it is in this folder"
+        raise AdapterMissingError(f"{command[0]}: {'is a folder' if path.is_dir() else problem}")
     words = (str(Path(word).absolute()) if Path(word).is_file() else word for word in command[1:])
     return (str(Path(program).absolute()), *words)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from awq_conformance.adapter import Bounds, Caller, Folders, Observation, OneShot, bounds_of
@@ -19,7 +20,6 @@ from awq_conformance.protocol import (
     HELLO_FILE,
     ONE_SHOT,
     SERVE,
-    AdapterExit,
     Hello,
     HelloError,
     parse_hello,
@@ -29,6 +29,8 @@ from awq_conformance.serving import RESTARTS_MAX, Serving
 from awq_conformance.verdict import Grade, OutputError, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from awq_conformance.cases import Case, Corpus
 
 # The least time limit of a call, as a share of what was asked for, and how many times as long as the smallest valid
@@ -36,14 +38,35 @@ if TYPE_CHECKING:
 _FLOOR: Final = {ONE_SHOT: (1.0, 5), SERVE: (0.5, 20)}
 
 
+@dataclass(frozen=True)
+class Reply:
+    """The answer to one question that every adapter must answer alike; ``wrong`` is what is wrong with it, or empty."""
+
+    question: Question
+    asked: str
+    expected: str
+    seen: Observation
+    wrong: str = ""
+
+
+class Question(Enum):
+    """What is asked of every adapter before anything is scored."""
+
+    HELLO = "hello"
+    UNKNOWN_OP = "unknown-op"
+    GOOD_FILE = "good-file"
+    EMPTY_FILE = "empty-file"
+    MISSING_FILE = "missing-file"
+    END_OF_INPUT = "end-of-input"
+
+
 class ProbeError(Exception):
     """The adapter does not work; ``tail`` is the end of what it printed."""
 
-    def __init__(self, probe: str, expected: str, seen: Observation, detail: str = "") -> None:
-        got = detail or (seen.broken.detail if seen.broken else str(seen.execution))
-        mode = "" if seen.mode == ONE_SHOT else f" ({seen.mode})"
-        super().__init__(f"{probe}{mode}: expected {expected}, got {got}")
-        self.tail = seen.execution.tail
+    def __init__(self, reply: Reply) -> None:
+        mode = "" if reply.seen.mode == ONE_SHOT else f" ({reply.seen.mode})"
+        super().__init__(f"{reply.asked}{mode}: expected {reply.expected}, got {reply.wrong}")
+        self.tail = reply.seen.execution.tail
 
 
 @dataclass(frozen=True)
@@ -86,57 +109,76 @@ def probe(one_shot: OneShot, ground: Ground, modes: tuple[str, ...]) -> Footing:
     limits, dtype = {}, ""
     for caller in callers:
         try:
-            good, dtype = probe_mode(caller, case, hello, ground)
+            seen = {reply.question: demanded(reply).seen for reply in replies(caller, case, hello, ground)}
             problem = caller.close()
         finally:
             caller.kill()
+        good = seen[Question.GOOD_FILE]
         if problem:
-            raise ProbeError("end of input", "exit status 0", good, problem)
+            raise ProbeError(Reply(Question.END_OF_INPUT, "end of input", "exit status 0", good, problem))
+        dtype = written_dtype(good)
         floor, slack = _FLOOR[caller.mode]
         limits[caller.mode] = Limits(max(ground.floor * floor, slack * good.execution.seconds), good.execution.peak_rss)
     terms = Terms(hello, dtype, limits, ground.grade)
     return Footing(terms, tuple(caller for caller in callers if caller.mode in modes), one_shot)
 
 
-def probe_mode(caller: Caller, case: Case, hello: Hello, ground: Ground) -> tuple[Observation, str]:
-    """Ask what every adapter must answer in the same way; return what was seen of the good file, and its dtype."""
+def demanded(reply: Reply) -> Reply:
+    """Return ``reply``; raise ProbeError when there is something wrong with it."""
+    if reply.wrong:
+        raise ProbeError(reply)
+    return reply
+
+
+def replies(caller: Caller, case: Case, hello: Hello, ground: Ground) -> Iterator[Reply]:
+    """Ask one question after the other, and yield what came back; ``case`` is a good file to ask with."""
     bounds = Bounds(ground.floor)
     unknown = f"x{secrets.token_hex(4)}"
     seen = caller.call(unknown, str(case.input), bounds)
-    if seen.execution.status != AdapterExit.UNSUPPORTED:
-        raise ProbeError(f"unknown operation {unknown!r}", "exit status 69", seen)
-    good = caller.call(DEQUANT, str(case.input), bounds_of(case, ground.floor))
-    dtype = _good_file(case, good, hello)
+    wrong = "" if seen.unsupported else ended(seen)
+    yield Reply(Question.UNKNOWN_OP, f"unknown operation {unknown!r}", "exit status 69", seen, wrong)
+    yield good_file(case, caller.call(DEQUANT, str(case.input), bounds_of(case, ground.floor)), hello)
     with ground.folders.fresh() as folder:
         empty = folder / "empty.awq"
         empty.write_bytes(b"")
         seen = caller.call(DEQUANT, str(empty), bounds)
-        if not seen.rejected:
-            raise ProbeError("empty file", "exit status 65", seen)
+        yield Reply(Question.EMPTY_FILE, "empty file", "exit status 65", seen, "" if seen.rejected else ended(seen))
         seen = caller.call(DEQUANT, str(folder / "missing.awq"), bounds)
-        if seen.accepted or seen.execution.timed_out:
-            raise ProbeError("missing file", "anything but exit status 0", seen)
-    return good, dtype
+        wrong = ended(seen) if seen.accepted or seen.execution.timed_out else ""
+        yield Reply(Question.MISSING_FILE, "missing file", "anything but exit status 0", seen, wrong)
+
+
+def ended(seen: Observation) -> str:
+    """Return how a call ended, as a phrase."""
+    return seen.broken.detail if seen.broken else str(seen.execution)
 
 
 def probe_hello(one_shot: OneShot, floor: float) -> Hello:
     """Return what the adapter says about itself, or what holds for one that says nothing."""
-    return _hello(one_shot, Bounds(floor))
-
-
-def _hello(adapter: Caller, bounds: Bounds) -> Hello:
-    seen = adapter.call(HELLO, "-", bounds)
-    if seen.execution.status == AdapterExit.UNSUPPORTED:
+    reply = demanded(greeting(one_shot.call(HELLO, "-", Bounds(floor))))
+    if reply.seen.unsupported:
         return Hello()
+    return parse_hello(reply.seen.files[HELLO_FILE].decode("utf-8"))
+
+
+def greeting(seen: Observation) -> Reply:
+    """Return the answer to ``hello``, judged."""
+
+    def reply(expected: str, wrong: str) -> Reply:
+        return Reply(Question.HELLO, HELLO, expected, seen, wrong)
+
+    if seen.unsupported:
+        return reply("exit status 0 or 69", "")
     if not seen.accepted:
-        raise ProbeError(HELLO, "exit status 0 or 69", seen)
+        return reply("exit status 0 or 69", ended(seen))
     if seen.fault is not None or set(seen.files) != {HELLO_FILE}:
         written = seen.fault.detail if seen.fault else ", ".join(sorted(map(repr, seen.files))) or "nothing"
-        raise ProbeError(HELLO, f"{HELLO_FILE} and nothing else in the output folder", seen, written)
+        return reply(f"{HELLO_FILE} and nothing else in the output folder", written)
     try:
-        return parse_hello(seen.files[HELLO_FILE].decode("utf-8"))
+        parse_hello(seen.files[HELLO_FILE].decode("utf-8"))
     except (HelloError, UnicodeDecodeError) as error:
-        raise ProbeError(HELLO, "words of awqc/1", seen, f"{HELLO_FILE}: {error}") from error
+        return reply("words of awqc/1", f"{HELLO_FILE}: {error}")
+    return reply("words of awqc/1", "")
 
 
 def smallest(corpus: Corpus, profile: str, hello: Hello) -> Case:
@@ -152,14 +194,19 @@ def smallest(corpus: Corpus, profile: str, hello: Hello) -> Case:
     return min(within, key=lambda case: (case.files[0].size, case.id))
 
 
-def _good_file(case: Case, seen: Observation, hello: Hello) -> str:
-    """Demand outputs of the right names, shapes and dtypes; return the dtype of W."""
+def good_file(case: Case, seen: Observation, hello: Hello) -> Reply:
+    """Return the answer to a good file, held to outputs of the right names, shapes and dtypes, but to no values."""
+
+    def reply(expected: str, wrong: str) -> Reply:
+        return Reply(Question.GOOD_FILE, f"good file {case.id}", expected, seen, wrong)
+
     if not seen.accepted:
-        raise ProbeError(f"good file {case.id}", "exit status 0", seen)
+        return reply("exit status 0", ended(seen))
     finding = compare(case, seen, hello, None)
     if finding.verdict not in (Verdict.PASS, Verdict.WRONG, Verdict.NONFINITE):
-        raise ProbeError(f"good file {case.id}", "its outputs", seen, f"{finding.verdict.value} {finding.detail}")
+        return reply("its outputs", f"{finding.verdict.value} {finding.detail}")
     try:
-        return written_dtype(seen)
+        written_dtype(seen)
     except OutputError as fault:  # one that comes after the wrong element compare() stopped at
-        raise ProbeError(f"good file {case.id}", "its outputs", seen, f"{fault.verdict.value} {fault}") from fault
+        return reply("its outputs", f"{fault.verdict.value} {fault}")
+    return reply("its outputs", "")

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from awq_conformance.process import TAIL_BYTES, CancelledError, kill_group
 from awq_conformance.protocol import HELLO, SERVE, STATUSES
+from awq_conformance.strays import end_strays, marked
 from awq_conformance.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -59,10 +60,12 @@ class Session:
     def __init__(self, argv: Sequence[str], cwd: Path, cancel: threading.Event) -> None:
         """Start the process; raises OSError when the program cannot be started."""
         self._cancel = cancel
+        self._environment = marked()
         self._process = subprocess.Popen(
             [*argv, SERVE],
             bufsize=0,
             cwd=cwd,
+            env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -72,6 +75,8 @@ class Session:
         self._tail = bytearray()
         self._line = bytearray()
         self._unsent = bytearray()
+        self._ending = False
+        self._noise = bytearray()
         self._selector = selectors.DefaultSelector()
         self._stdin, self._stdout, stderr = (
             cast("IO[bytes]", pipe) for pipe in (self._process.stdin, self._process.stdout, self._process.stderr)
@@ -88,6 +93,16 @@ class Session:
         return bytes(self._tail[-TAIL_BYTES:])
 
     @property
+    def noise(self) -> bytes:
+        """Return the end of what the process printed to stdout beside its answers."""
+        return bytes(self._noise[-TAIL_BYTES:])
+
+    @property
+    def unfinished(self) -> bytes:
+        """Return the start of an answer that has no line end yet."""
+        return bytes(self._line) if self._line.startswith(_TAG) else b""
+
+    @property
     def peak_rss(self) -> int:
         """Return the bytes of resident memory the process and its children needed since the last exchange began.
 
@@ -99,11 +114,17 @@ class Session:
         """Send the first request, whose answer holds the words of hello in its text."""
         return self.exchange([(HELLO, "-", "-")], timeout)[0]
 
-    def exchange(self, requests: Sequence[tuple[str, str, str]], timeout: float) -> list[Answer | None]:
+    def inject(self, lines: bytes) -> None:
+        """Put ``lines`` in front of the next request, as they are."""
+        self._unsent += lines
+
+    def exchange(
+        self, requests: Sequence[tuple[str, str, str]], timeout: float, *, ending: bool = False
+    ) -> list[Answer | None]:
         """Send (op, input, outdir) for each request and return their answers, None for those that did not come.
 
-        Each answer has ``timeout`` seconds from the one before. Raises CancelledError when the run was interrupted;
-        sets ``broken`` when an answer is missing.
+        Each answer has ``timeout`` seconds from the one before; with ``ending`` the input ends after the last request.
+        Raises CancelledError when the run was interrupted; sets ``broken`` when an answer is missing.
         """
         if self.broken is not None:
             return [None] * len(requests)
@@ -115,6 +136,7 @@ class Session:
             number = str(next(self._ids))
             waiting.ids.append(number)
             self._unsent += "\t".join(("@awq", number, op, source, outdir)).encode("utf-8", "surrogateescape") + b"\n"
+        self._ending = ending
         self._selector.register(self._stdin, selectors.EVENT_WRITE)
         deadline = time.monotonic() + timeout
         while self.broken is None and waiting.count:
@@ -154,9 +176,12 @@ class Session:
         return "" if status == 0 else f"exit status {status} after the end of its input, expected 0"
 
     def kill(self) -> None:
-        """End the process and its group, and close the pipes."""
+        """End the process and its group, and close the pipes; once is enough."""
+        if self._selector.get_map() is None:
+            return  # it has ended, and its number may be another's by now
         kill_group(self._process.pid)
         self._process.wait()
+        end_strays(self._environment)
         self._selector.close()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with suppress(OSError):
@@ -185,6 +210,8 @@ class Session:
             if self._unsent:
                 return
         self._selector.unregister(self._stdin)
+        if self._ending:
+            self._stdin.close()
 
     def _read(self, pipe: IO[bytes]) -> bytes:
         try:
@@ -201,19 +228,23 @@ class Session:
         if rest.startswith(_TAG[: len(rest)]):
             self._line = bytearray(rest)
         else:  # noise so far; whatever else comes on this line is noise too
-            self._tail += rest
+            self._hear(rest)
             self._line = bytearray(b" ")
         for line in lines:
             if not line.startswith(_TAG):
-                self._tail += line + b"\n"
+                self._hear(line + b"\n")
                 continue
             problem = waiting.take(bytes(line))
             if problem:
                 self._break(Break(Verdict.PROTOCOL, problem))
                 return
-        del self._tail[: -2 * TAIL_BYTES]
         if len(self._line) > _LINE_MAX:
             self._break(Break(Verdict.PROTOCOL, f"an answer longer than {_LINE_MAX} bytes"))
+
+    def _hear(self, noise: bytes | bytearray) -> None:
+        for kept in (self._tail, self._noise):
+            kept += noise
+            del kept[: -2 * TAIL_BYTES]
 
     def _break(self, reason: Break | None) -> None:
         """End the process for ``reason``; None: its output ended, so it did by itself, or will not answer any more."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -14,10 +13,14 @@ from rich.text import Text
 from awq_conformance import report
 from awq_conformance.protocol import ONE_SHOT, RunnerExit
 from awq_conformance.report.matrix import matrix_of
+from awq_conformance.reproduction import kind_of
+from awq_conformance.screen import printable, put
 from awq_conformance.verdict import MEANING, Grade, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import Console
 
     from awq_conformance.diagnosis.names import Diagnosis
     from awq_conformance.judge import CaseResult
@@ -29,14 +32,6 @@ _CODES_SHOWN: Final = 5
 _TAIL_LINES: Final = 8
 _BAD: Final = "bold red"
 _GOOD: Final = "bold green"
-
-
-class Screen(Console):
-    """Standard output; when its reader leaves, the verdict still comes as the exit status."""
-
-    def on_broken_pipe(self) -> None:
-        """Print into nothing from here on."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Watch:
@@ -58,8 +53,11 @@ class Watch:
         """Remove the bar."""
         self._progress.stop()
 
-    def __call__(self, news: CaseResult | int) -> None:
-        """Take the number of cases, or one more result."""
+    def __call__(self, news: CaseResult | int | str) -> None:
+        """Take the number of cases, or one more result, or what is done after the last of them."""
+        if isinstance(news, str):
+            self._progress.update(self._task, description=f"{self._profile}: {news}")
+            return
         if isinstance(news, int):
             if self._progress.disable:
                 print(f"{self._profile}: {news} cases", file=sys.stderr, flush=True)
@@ -73,60 +71,72 @@ class Watch:
 def tell(console: Console, run: Certification, written: list[Path]) -> None:
     """Print the outcome of a run: why first, then what, then the verdict."""
     for diagnosis in run.diagnoses:
-        _tell_diagnosis(console, diagnosis)
+        tell_diagnosis(console, diagnosis)
     own = [result for result in run.failures if result.verdict is not Verdict.TWIN_FAILED]
     orphaned = len(run.failures) - len(own)
     shown: dict[tuple[Verdict, str, str], list[CaseResult]] = {}
     for result in own:
-        shown.setdefault(_kind(result), []).append(result)
+        shown.setdefault(kind_of(result), []).append(result)
     for alike in list(shown.values())[:_SHOWN]:
-        _tell_failure(console, alike[0], alike[1:])
+        tell_failure(console, alike[0], alike[1:])
+        for result in alike:
+            _tell_reproduction(console, run, result.case.id)
     if len(shown) > _SHOWN:
         rest = sum(map(len, list(shown.values())[_SHOWN:]))
-        _line(console, (f"... and {rest} more failures", _BAD), (" (all of them: --report DIR)", ""))
+        put(console, (f"... and {rest} more failures", _BAD), (" (all of them: --report DIR)", ""))
     if orphaned:
-        _line(console, (f"{Verdict.TWIN_FAILED.value} {orphaned}", _BAD), (f" {MEANING[Verdict.TWIN_FAILED]}", ""))
+        put(console, (f"{Verdict.TWIN_FAILED.value} {orphaned}", _BAD), (f" {MEANING[Verdict.TWIN_FAILED]}", ""))
     if run.inconclusive:
-        _line(console, ("INCONCLUSIVE ", _BAD), (run.inconclusive, ""))
+        put(console, ("INCONCLUSIVE ", _BAD), (run.inconclusive, ""))
         _tell_tail(console, run.tail)
+        if run.adapter_fails:
+            put(
+                console,
+                ("  why, and what to do: ", ""),
+                (f"awq-conformance doctor -- {shlex.join(run.request.command)}", "bold"),
+            )
         if run.results:
-            _line(console, (f"  {len(run.results)} cases were judged before that", ""))
+            put(console, (f"  {len(run.results)} cases were judged before that", ""))
     else:
         _tell_verdict(console, run)
     for path in written:
-        _line(console, ("wrote ", "dim"), (str(path), ""))
+        put(console, ("wrote ", "dim"), (str(path), ""))
 
 
-def _tell_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
-    _line(console, ("WHY ", _BAD), (diagnosis.sentence, "bold"), (f"  {diagnosis.name}", "dim"))
+def tell_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+    """Print why the loader is wrong, and what that was measured by."""
+    put(console, ("WHY ", _BAD), (diagnosis.sentence, "bold"), (f"  {diagnosis.name}", "dim"))
     for line in diagnosis.measured.splitlines():
-        _line(console, (f"  {line}", ""))
+        put(console, (f"  {line}", ""))
 
 
-def _kind(result: CaseResult) -> tuple[Verdict, str, str]:
-    """Return what makes failures alike: one of each kind is told in full."""
-    code = result.case.codes[0] if result.case.outcome == "reject" and result.case.codes else result.case.outcome
-    return result.verdict, result.finding.op, code
-
-
-def _tell_failure(console: Console, result: CaseResult, alike: list[CaseResult]) -> None:
+def tell_failure(console: Console, result: CaseResult, alike: list[CaseResult]) -> None:
+    """Print one failure: verdict, place, what is expected and what came; and the ids of those ``alike``."""
     case, finding = result.case, result.finding
     mode = "" if finding.mode == ONE_SHOT else f" ({finding.mode})"
-    _line(console, (finding.verdict.value, _BAD), (f" {case.id}", "bold"), (f"  {finding.op}{mode}", "dim"))
+    put(console, (finding.verdict.value, _BAD), (f" {case.id}", "bold"), (f"  {finding.op}{mode}", "dim"))
     names = {tensor.number: tensor.name for tensor in case.expect}
     place = "" if finding.tensor is None else f"tensor {finding.tensor} {names.get(finding.tensor, '')}: {finding.what}"
     gap = " " if place and not finding.detail.startswith("[") else ""
-    _line(console, (f"  {place}{gap}{finding.detail}", ""))
+    put(console, (f"  {place}{gap}{finding.detail}", ""))
     level = "" if case.level == "MUST" else f" ({case.level}: does not decide)"
-    _line(console, (f"  {case.title}{level}", "dim"), (f"  {' '.join(case.req)}", "dim"))
+    put(console, (f"  {case.title}{level}", "dim"), (f"  {' '.join(case.req)}", "dim"))
     if case.recipe == "fresh":
-        _line(console, (f"  --seed {case.seed} makes this file again", "dim"))
+        put(console, (f"  --seed {case.seed} makes this file again", "dim"))
     if finding.op in result.calls and finding.verdict in (Verdict.CRASH, Verdict.TIMEOUT, Verdict.OVER_REJECT):
         _tell_tail(console, result.calls[finding.op].tail)
     if alike:
         ids = ", ".join(other.case.id for other in alike[:_ALIKE_SHOWN])
         more = f" and {len(alike) - _ALIKE_SHOWN} more" if len(alike) > _ALIKE_SHOWN else ""
-        _line(console, (f"  alike: {ids}{more}", "dim"))
+        put(console, (f"  alike: {ids}{more}", "dim"))
+
+
+def _tell_reproduction(console: Console, run: Certification, case: str) -> None:
+    shown, folder = run.reproductions.get(case), run.request.report
+    if shown is not None and shown.folder is not None and folder is not None:
+        put(console, ("  again: ", "dim"), (shlex.join(["sh", str(folder / shown.folder / "run.sh")]), ""))
+    elif shown is not None:
+        put(console, (f"  not shown again: {shown.note}", "dim"))
 
 
 def _tell_verdict(console: Console, run: Certification) -> None:
@@ -135,7 +145,7 @@ def _tell_verdict(console: Console, run: Certification) -> None:
     verdict = "CONFORMANT" if conformant else "NOT CONFORMANT"
     scope = " on the selected cases" if request.selection.words else ""
     dtype = f", output {footing.terms.dtype}" if footing else ""
-    _line(
+    put(
         console,
         (f"{request.profile}: {verdict}", _GOOD if conformant else _BAD),
         (f"{scope} at grade {run.grade if conformant else request.grade}{dtype}, {' and '.join(run.modes)}", ""),
@@ -143,7 +153,7 @@ def _tell_verdict(console: Console, run: Certification) -> None:
     for level, count in report.counts(run).items():
         if any(count.values()):
             told = ", ".join(f"{number} {name}" for name, number in count.items() if number or name == "passed")
-            _line(console, (f"  {level:6} {told}", ""))
+            put(console, (f"  {level:6} {told}", ""))
     for condition, text in (
         (run.incomplete, run.incomplete),
         (run.abandoned, f"serve broke {run.restarts} times and was given up: a loader that claims it must keep it"),
@@ -151,35 +161,23 @@ def _tell_verdict(console: Console, run: Certification) -> None:
         (request.grade > Grade.BOUNDED, f"grade {request.grade}: no certificate"),
     ):
         if condition:
-            _line(console, (f"  {text}", ""))
+            put(console, (f"  {text}", ""))
     matched, given = report.codes(run)
     if given:
-        _line(console, (f"  error codes: {matched} of {given} match ({100 * matched / given:.0f} %)", ""))
+        put(console, (f"  error codes: {matched} of {given} match ({100 * matched / given:.0f} %)", ""))
         other = [result for result in run.results.values() if result.code_matches is False]
         for result in other[:_CODES_SHOWN]:
             due = " or ".join(result.case.codes)
-            _line(console, (f"    {result.case.id}: expected {due}, got {result.code}", "dim"))
+            put(console, (f"    {result.case.id}: expected {due}, got {result.code}", "dim"))
         if len(other) > _CODES_SHOWN:
-            _line(console, (f"    ... and {len(other) - _CODES_SHOWN} more (the report has them all)", "dim"))
+            put(console, (f"    ... and {len(other) - _CODES_SHOWN} more (the report has them all)", "dim"))
     corpus = request.corpus
-    _line(console, (f"  {corpus.suite} {corpus.version}, corpus {corpus.sha256}, seed {request.seed}", "dim"))
+    put(console, (f"  {corpus.suite} {corpus.version}, corpus {corpus.sha256}, seed {request.seed}", "dim"))
 
 
 def _tell_tail(console: Console, tail: bytes) -> None:
     for line in tail.decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]:
-        _line(console, (f"  | {line[:500]}", "dim"))
-
-
-def _line(console: Console, *parts: tuple[str, str]) -> None:
-    # Adapters print and name what they like: nothing of it may steer the terminal.
-    line = Text()
-    for text, style in parts:
-        line.append(_printable(text), style)
-    console.print(line, soft_wrap=True, highlight=False)
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+        put(console, (f"  | {line[:500]}", "dim"))
 
 
 def tell_matrix(console: Console, outcomes: dict[str, Certification]) -> None:
@@ -188,10 +186,10 @@ def tell_matrix(console: Console, outcomes: dict[str, Certification]) -> None:
     table = Table("loader", "verdict", "grade", "MUST", "why", title="comparison")
     for name, line in compared["loaders"].items():
         must = f"{line['must']['passed']}/{sum(line['must'].values())}"
-        table.add_row(*(Text(_printable(word)) for word in (name, line["verdict"], line["grade"], must, line["why"])))
+        table.add_row(*(Text(printable(word)) for word in (name, line["verdict"], line["grade"], must, line["why"])))
     console.print(table)
     differing = compared["differing"]
-    _line(console, (f"{len(differing)} of {compared['cases']} cases are not passed by all", ""))
+    put(console, (f"{len(differing)} of {compared['cases']} cases are not passed by all", ""))
     for case, row in list(differing.items())[:_SHOWN]:
         told = ", ".join(f"{name} {verdict or '-'}" for name, verdict in row.items())
-        _line(console, (f"  {case}: ", "bold"), (told, ""))
+        put(console, (f"  {case}: ", "bold"), (told, ""))

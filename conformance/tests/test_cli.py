@@ -81,6 +81,7 @@ def test_what_an_adapter_prints_cannot_steer_the_terminal(own_corpus: Path, tmp_
     assert result.output == (
         "INCONCLUSIVE the adapter, not the loader: hello: expected exit status 0 or 69, got exit status 7\n"
         "  | \ufffd[2J [bold red]boo\n"
+        f"  why, and what to do: awq-conformance doctor -- {sys.executable} {script}\n"
     )
 
 
@@ -109,10 +110,13 @@ def odd(tmp_path: Path) -> Path:
     ],
 )
 def test_a_command_that_is_no_program(zoo: Zoo, odd: Path, name: str, told: str) -> None:
-    """One line, exit 3: nothing was learned about a loader."""
+    """One line and what to do, exit 3: nothing was learned about a loader."""
     result = invoke("run", "--corpus", zoo.root, "--", odd / name)
     assert result.exit_code == 3
-    assert result.output == f"INCONCLUSIVE the adapter, not the loader: {odd / name}: {told}\n"
+    assert result.output == (
+        f"INCONCLUSIVE the adapter, not the loader: {odd / name}: {told}\n"
+        f"  why, and what to do: awq-conformance doctor -- {odd / name}\n"
+    )
 
 
 def test_paths_in_the_command_may_be_relative(zoo: Zoo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

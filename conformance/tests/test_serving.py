@@ -108,6 +108,14 @@ def test_a_service_that_does_not_work_gets_no_verdict(corpus_root: Path, breed: 
     assert reason in outcome.inconclusive
 
 
+def test_ending_with_a_status_of_one_shot_is_no_answer(corpus_root: Path) -> None:
+    """A session that ends with 65 on a malformed file has not rejected it, however right that status looks."""
+    command = (sys.executable, str(ZOO.with_name("mistakes.py")), "exits-on-reject")
+    outcome = certify(Request(command, load(corpus_root), "core", jobs=1, timeout=8), lambda _: None)
+    assert outcome.exit is RunnerExit.INCONCLUSIVE
+    assert "empty file (serve): expected exit status 65, got serve: ended with exit status 65" in outcome.inconclusive
+
+
 @pytest.mark.req("AWQ-CNF-020")
 def test_after_ten_restarts_serve_is_given_up(maker: Maker) -> None:
     """The rest is run one-shot, and the loader that claimed serve is not conformant."""

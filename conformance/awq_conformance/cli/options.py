@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -59,3 +60,10 @@ def end(status: RunnerExit, reason: str) -> NoReturn:
     """Print ``reason`` to standard error and exit."""
     click.echo(f"awq-conformance: {reason}", err=True)
     sys.exit(status)
+
+
+def end_on_signals() -> None:
+    """Let a closed terminal or a stopped CI job end the adapters too, not only the runner."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has asked for SIGHUP to be ignored
+            signal.signal(number, signal.default_int_handler)

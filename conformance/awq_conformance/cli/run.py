@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,11 +13,13 @@ from typing import Any
 
 import click
 
-from awq_conformance import journal, known, report, terminal
+from awq_conformance import journal, known, report, reproduction, terminal
 from awq_conformance.adapter import AdapterMissingError
-from awq_conformance.cli.options import CORPUS, PROFILE, end, load_corpus, selecting, selection_of
+from awq_conformance.cli.options import CORPUS, PROFILE, end, end_on_signals, load_corpus, selecting, selection_of
+from awq_conformance.judge import CaseResult
 from awq_conformance.protocol import ONE_SHOT, SERVE, RunnerExit
 from awq_conformance.run import BOTH, Certification, Request, certify
+from awq_conformance.screen import Screen
 from awq_conformance.verdict import Grade
 
 _MODES = {"both": BOTH, ONE_SHOT: (ONE_SHOT,), SERVE: (SERVE,)}
@@ -65,11 +66,8 @@ def run(profile: str, root: Path | None, loaders: tuple[str, ...], command: tupl
     """
     if bool(command) == bool(loaders):
         raise click.UsageError("give either a COMMAND after -- or --loader NAME=COMMAND")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # A closed terminal or a stopped CI job must end the adapters too, not only the runner.
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has asked for SIGHUP to be ignored
-            signal.signal(number, signal.default_int_handler)
-    console = terminal.Screen()
+    end_on_signals()
+    console = Screen()
     try:
         request = _request(load_corpus(root, profile), profile, command, options)
         with ExitStack() as stack:
@@ -118,8 +116,9 @@ def _own(stack: ExitStack, folder: Path) -> None:
         raise click.UsageError(f"--report {folder}: {error.strerror}") from error
 
 
-def _certify(console: terminal.Screen, request: Request, folder: Path | None, *, resume: bool = False) -> Certification:
+def _certify(console: Screen, request: Request, folder: Path | None, *, resume: bool = False) -> Certification:
     """Run one loader, keep its journal meanwhile, write its reports and tell the outcome."""
+    request = replace(request, report=folder)
     with ExitStack() as stack, terminal.Watch(console, request.profile) as watch:
         take = watch.__call__
         if folder is not None:
@@ -127,6 +126,7 @@ def _certify(console: terminal.Screen, request: Request, folder: Path | None, *,
                 if resume:
                     request = replace(request, done=journal.resumed(folder, request, request.corpus.cases))
                 report.prepare(folder)
+                reproduction.clear(folder)
                 write = stack.enter_context(journal.begun(folder, request))
             except journal.JournalError as error:
                 raise click.UsageError(str(error)) from error
@@ -136,7 +136,7 @@ def _certify(console: terminal.Screen, request: Request, folder: Path | None, *,
                 raise click.UsageError(f"--report {folder}: {error.strerror}") from error
 
             def take(news: Any) -> None:
-                if not isinstance(news, int) and news.case.id not in request.done:
+                if isinstance(news, CaseResult) and news.case.id not in request.done:
                     write(news)
                 watch(news)
 
@@ -156,7 +156,7 @@ def _write(folder: Path, outcome: Certification) -> list[Path]:
     return written
 
 
-def _compare(console: terminal.Screen, request: Request, folder: Path | None, loaders: tuple[str, ...]) -> RunnerExit:
+def _compare(console: Screen, request: Request, folder: Path | None, loaders: tuple[str, ...]) -> RunnerExit:
     """Run several loaders in turn; return the worst outcome."""
     outcomes = {}
     for loader in loaders:

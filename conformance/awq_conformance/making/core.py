@@ -37,7 +37,7 @@ def _cases(accept: Iterable[valid.Accept], reject: Iterable[faults.Fault]) -> It
         seed = f"awqformat/{case.id}"
         contents = case.make(seed)
         inputs[case.id] = data = _written(contents)
-        outputs, expect = _expected(case.id, contents)
+        outputs, expect = expected(case.id, contents)
         own = {f"{case.id}.awq": data, **outputs}
         overflows = any(entry.get("overflow_f16") for entry in expect)
         found = dict.fromkeys((*case.flags, *flags.of_contents(contents, overflows=overflows)))
@@ -54,8 +54,11 @@ def _written(contents: Contents) -> bytes:
         return path.read_bytes()
 
 
-def _expected(case: str, contents: Contents) -> tuple[Files, list[dict[str, Any]]]:
-    """Return what a perfect adapter writes for ``contents``, and the manifest's account of it."""
+def expected(case: str, contents: Contents) -> tuple[Files, list[dict[str, Any]]]:
+    """Return what a perfect adapter writes for ``contents``, and the manifest's account of it, tensor by tensor.
+
+    The files lie in ``case``.expected.
+    """
     files: Files = {}
     expect = []
     for number, name in enumerate(sorted(contents.tensors)):
