@@ -116,7 +116,7 @@ KERNELS = {
     "fuse_max_seq_len": 512,
     "modules_to_not_convert": ["lm_head"],
     "provider": "auto-round",
-    "meta": {"quantizer": "gptqmodel:1.0", "bits": 3},
+    "meta": {"uri": "https://host", "bits": 3},
 }
 
 
@@ -125,6 +125,22 @@ KERNELS = {
 def test_what_chooses_a_kernel_changes_nothing(key: str) -> None:
     """Keys for runtimes, and lists of exceptions, do not change what the bits mean."""
     assert parsed(texts(AWQ | {key: KERNELS[key]})) == parsed(texts(AWQ))
+
+
+@pytest.mark.parametrize(
+    ("said", "tool"),
+    [
+        ({"meta": {"quantizer": "gptqmodel:5.0"}}, "gptqmodel:5.0"),
+        ({"meta": {"quantizer": ["optimum:1.2", "auto_gptq:0.6"]}}, "optimum:1.2, auto_gptq:0.6"),
+        ({"autoround_version": "0.5"}, "auto-round 0.5"),
+        ({"meta": {"quantizer": 5}}, None),
+        ({"meta": []}, None),
+        ({}, None),
+    ],
+)
+def test_the_tool_that_names_itself(said: dict[str, Any], tool: str | None) -> None:
+    """GPTQModel, optimum and auto-round say who quantised; the others do not."""
+    assert parsed(texts(AWQ | said)).tool == tool
 
 
 FAULTS: dict[str, tuple[dict[str, str], str]] = {
