@@ -121,6 +121,14 @@ CASES: Final = (
         refs=("https://github.com/casper-hansen/AutoAWQ/issues/203",),
     ),
     Fault(
+        "model/scale-last-of-rank-8",
+        "the last scale of a tensor of eight dimensions is NaN",
+        "E_VALUE",
+        "AWQ-CON-071",
+        put(in_extent(0, "scales end", -2), b"\x01\x7e"),
+        twin="model/experts-rank-8",
+    ),
+    Fault(
         "model/scale-last-tensor",
         "the last scale of the last tensor is infinite",
         "E_VALUE",

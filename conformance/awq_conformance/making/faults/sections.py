@@ -211,6 +211,14 @@ _PLACES: Final = (
         for name, size in {"far": 2**48, "half": 2**63, "wrap": 2**64 - 64}.items()
     ),
     Fault(
+        "container/strings-size-wrap",
+        f"the size of STRINGS is {2**64 - 64:#x}",
+        "E_BOUNDS",
+        "AWQ-CON-033",
+        in_section(STRINGS, "size", 2**64 - 64),
+        also=("AWQ-CON-006",),
+    ),
+    Fault(
         "container/data-too-long",
         "DATA ends 64 bytes past the file",
         "E_BOUNDS",
