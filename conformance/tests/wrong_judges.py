@@ -203,8 +203,8 @@ JUDGES = (
     judge(
         "every exit status but 0 and 69 is a rejection",
         "adapter",
-        "        return self.execution.status == AdapterExit.REJECTED\n",
-        "        return self.execution.status not in (AdapterExit.ACCEPTED, AdapterExit.UNSUPPORTED)\n",
+        "        return self._said(AdapterExit.REJECTED)\n",
+        "        return not self._said(AdapterExit.ACCEPTED) and not self._said(AdapterExit.UNSUPPORTED)\n",
         Trial("exits-1-on-reject", FAULT),
     ),
     judge(
