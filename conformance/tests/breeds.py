@@ -234,6 +234,14 @@ def refuse_too_late(op: str, _out: Path, toy: dict[str, Any]) -> int | None:
     return 69 if op == "dequant" and not toy["fault"] and len(toy["tensors"]) > 1 else None
 
 
+def refuse(_op: str, out: Path, toy: dict[str, Any]) -> int | None:
+    """Reject a valid file as one rejects malformed ones."""
+    if toy["fault"]:
+        return None
+    clear(out)
+    return reject(out, "E_TASTE")
+
+
 VICES: dict[str, Vice] = {
     "wrong": on("dequant", lambda out: patch(last(out), struct.pack("<f", 1234.5))),
     "wrong-codes": on("unpack", lambda out: patch(last(out, "q"), b"\x0e")),
@@ -266,6 +274,7 @@ VICES: dict[str, Vice] = {
     "hangs-later": on("dequant", hang),
     "unsupported": support_nothing,
     "rejects-valid": only_valid(65),
+    "rejects-cleanly": refuse,
     "exits-1-on-reject": only_faulty(1),
     "unsupported-on-reject": only_faulty(69),
     "unsupported-too-late": refuse_too_late,

@@ -114,15 +114,20 @@ class Maker:
 
 
 def make_corpus(root: Path) -> Path:
-    """Write the toy corpus: two valid files, two faults of which one is read before it is found, one free choice."""
+    """Write the toy corpus."""
     maker = Maker(root)
+    add_cases(maker)
+    return maker.manifest()
+
+
+def add_cases(maker: Maker) -> None:
+    """Add two valid files, two faults of which one is read before it is found, one free choice."""
     maker.add_valid()
     mutation = {"what": "a fault", "edits": [{"offset": 17, "old": "6e756c6c", "new": "22"}], "refreshed": True}
     fault: dict[str, Any] = {"outcome": "reject", "twin": "toy/big", "codes": ["E_MAGIC"], "mutation": mutation}
     maker.add("fault", toy(BIG, fault="E_MAGIC"), [], **fault)
     maker.add("torn", toy(SMALL)[:-9], [], outcome="reject", twin="toy/small", codes=["E_TRUNCATED", "E_SIZE"])
     maker.add("either", toy(SMALL, small=True), SMALL, outcome="either", level="SHOULD")
-    return maker.manifest()
 
 
 @pytest.fixture(scope="session")

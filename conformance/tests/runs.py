@@ -33,7 +33,7 @@ def malformed(name: str, twin: str, **facts: Any) -> Case:
     """Return a malformed case: a byte of its twin was changed, and one removed."""
     edits = (Edit(22, b"\6", b"\5"), Edit(384, bytes(range(100)), b""))
     mutation = Mutation("a byte is wrong", edits, refreshed=True)
-    return _case(name, "reject", twin=twin, mutation=mutation, codes=("E_DIGEST",), **facts)
+    return _case(name, "reject", twin=twin, **{"mutation": mutation, "codes": ("E_DIGEST",), **facts})
 
 
 def result(case: Case, verdict: Verdict = Verdict.PASS, detail: str = "", **facts: Any) -> CaseResult:

@@ -11,6 +11,8 @@ from zoo.mutant import mutant
 from zoo.scales import rounded_to_bf16
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from zoo.container import Record
@@ -162,6 +164,48 @@ class F32Flushed(Loader):
     def weights(self, t: Record) -> NDArray[np.float32]:
         weights = super().weights(t)
         return np.where(np.abs(weights) < np.finfo(np.float32).smallest_normal, np.float32(0), weights)
+
+
+class FromF64(Loader):
+    """A loader that computes the product in F64, exactly, and rounds it to its output at once."""
+
+    def write_weights(self, t: Record, out: Path) -> None:
+        """Write W of one tensor."""
+        columns = self.groups(t)
+        differences = (self.codes(t) - self.zeros(t)[:, columns]).astype(np.float64)
+        exact: NDArray[np.float64] = differences * self.scales(t)[:, columns]
+        dims = "x".join(map(str, t.shape))
+        (out / f"{t.number}.W.nk.{self.dtype}.{dims}.bin").write_bytes(self.rounded(exact).tobytes())
+
+    def rounded(self, exact: NDArray[np.float64]) -> Array:
+        """Round to the output's dtype."""
+        raise NotImplementedError
+
+
+_ONCE = "it is to be the F32 value, rounded, and WRONG shows where that differs in the last bit"
+
+
+@mutant("f16-rounded-once", None, "The exact product is rounded to F16.", why=_ONCE)
+class F16RoundedOnce(FromF64):
+    dtype = "f16"
+
+    def rounded(self, exact: NDArray[np.float64]) -> Array:
+        with np.errstate(over="ignore"):
+            return exact.astype(np.float16)
+
+
+@mutant("bf16-rounded-once", None, "The exact product is rounded to BF16.", why=_ONCE)
+class Bf16RoundedOnce(FromF64):
+    dtype = "bf16"
+
+    def rounded(self, exact: NDArray[np.float64]) -> Array:
+        with np.errstate(over="ignore"):
+            near = exact.astype(np.float32)
+        # Rounded to odd, so that the second rounding is none.
+        beyond = np.isfinite(near) & (np.abs(near) > np.abs(exact))
+        cut = np.where(beyond, np.nextafter(near, np.float32(0)), near).view(np.uint32)
+        odd = np.where(np.isfinite(near) & (near != exact), cut | 1, cut).view(np.float32)
+        return self.narrow(odd)
 
 
 @mutant(

@@ -36,7 +36,7 @@ class ValidatedByHeader(Loader):
         self._passed: set[bytes] = set()
 
     def check(self, path: str, op: str) -> None:
-        header = Path(path).read_bytes()[:64] if Path(path).exists() else b""
+        header = Path(path).read_bytes()[:64] if Path(path).is_file() else b""
         if header not in self._passed:
             super().check(path, op)
             self._passed.add(header)
@@ -141,6 +141,18 @@ class PlainUnverified(Loader):
             for name in file.keys():  # noqa: SIM118  # not a mapping
                 if file.is_quantized(name):
                     file.get_quantized(name)
+
+
+@mutant(
+    "opens-anything",
+    "crashes",
+    "The path is opened before anyone asks what it is: a named pipe is waited for, a directory is an exception.",
+)
+class OpensAnything(Loader):
+    def check(self, path: str, op: str) -> None:
+        with Path(path).open("rb") as file:
+            file.read(1)
+        super().check(path, op)
 
 
 @mutant("extra-json", None, "An index.json is written beside the outputs.", why="EXTRA-OUTPUT says it")

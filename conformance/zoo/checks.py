@@ -7,8 +7,8 @@ digests cover everything, so a loader that lacks theirs is given a file whose di
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import ClassVar
 
 import awqformat
@@ -57,8 +57,10 @@ class Undigested(Loader):
         """Return the file as it would have to be for the digests that are compared."""
         raise NotImplementedError
 
-    def check(self, path: str, _op: str) -> None:
+    def check(self, path: str, op: str) -> None:
         """Validate the repaired file, where the file is whole enough to be repaired."""
+        if not Path(path).is_file():  # to open a pipe would be another bug
+            super().check(path, op)
         data = Path(path).read_bytes()
         try:
             data = self.repair(data)
@@ -72,12 +74,10 @@ class Undigested(Loader):
 
 def check_bytes(data: bytes) -> None:
     """Run all checks on bytes in memory."""
-    descriptor = os.memfd_create("awq")
-    try:
-        os.write(descriptor, data)
-        awqformat.safe_open(f"/proc/self/fd/{descriptor}", verify="all").close()
-    finally:
-        os.close(descriptor)
+    with NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        awqformat.safe_open(file.name, verify="all").close()
 
 
 @mutant("no-digest", "check-missing", "No digest is ever compared.")
@@ -157,11 +157,8 @@ FIELDS = {
     "extent-size-unchecked": ("E_SIZE", "", "extent_size", "extent_size is trusted."),
     "cut-file-read": ("E_TRUNCATED", "header", "file_size", "A file that ends early is read as far as it goes."),
 }
-SINGLE = {"digest-size-unchecked": "the size of DIGEST can be wrong in one way that leaves the rest right: a row more"}
 for _name, (_fault, _where, _field, _bug) in FIELDS.items():
-    mutant(_name, "check-missing", _bug, single=SINGLE.get(_name, ""))(
-        type(_name, (NoField,), {"code": _fault, "where": _where, "field": _field})
-    )
+    mutant(_name, "check-missing", _bug)(type(_name, (NoField,), {"code": _fault, "where": _where, "field": _field}))
 
 
 @mutant("utf-8-names", "check-missing", "Names may hold anything that is UTF-8.")
@@ -182,7 +179,7 @@ class LenientJson(BlindLoader):
         if error.code != "E_META":
             return False
         data = Path(self.path).read_bytes()
-        meta = container.sections(data)[0x10]
+        meta = container.sections(data)[container.META]
         try:
             return isinstance(json.loads(data[meta.offset : meta.offset + meta.size]), dict)
         except (ValueError, RecursionError):
@@ -225,8 +222,7 @@ class WrappingProduct(BlindLoader):
         return not broken.quantised and stored == broken.extent_size
 
 
-@mutant("wrapping-bounds", "check-missing", "offset + size is computed in 64 bits and compared after it wrapped.",
-        single="one file wraps there; the others that reach past the end do not")  # fmt: skip
+@mutant("wrapping-bounds", "check-missing", "offset + size is computed in 64 bits and compared after it wrapped.")
 class WrappingBounds(BlindLoader):
     def forgives(self, error: awqformat.AwqError) -> bool:
         return error.code == "E_BOUNDS" and "18446744073709" in str(error.got)

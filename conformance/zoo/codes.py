@@ -85,6 +85,18 @@ class CodesByColumns(Loader):
 
 
 @mutant(
+    "packed-transposed",
+    "codes-misplaced",
+    "The matrix of bytes is transposed as it is, packed, and unpacked along K all the same.",
+    "casper-hansen/AutoAWQ#217",
+)
+class PackedTransposed(Loader):
+    def packed_codes(self, t: Record) -> NDArray[np.uint8]:
+        packed = super().packed_codes(t).reshape(-1, t.columns // 2, t.shape[-2])
+        return np.ascontiguousarray(packed.transpose(0, 2, 1)).reshape(t.rows, -1)
+
+
+@mutant(
     "output-transposed",
     "codes-transposed",
     "W is written as [K, N] under the name of [N, K].",
@@ -146,6 +158,19 @@ class RowsAligned16(Loader):
         return self.read(t.at, t.rows * stride).reshape(t.rows, stride)[:, :width]
 
 
+@mutant(
+    "rows-of-eight",
+    "scales-altered",
+    "Rows are done eight at a time; those that are left are never written and stay 0.",
+    "sgl-project/sglang#19406",
+)
+class RowsOfEight(Loader):
+    def scales(self, t: Record) -> NDArray[np.float32]:
+        scales = super().scales(t).copy()
+        scales[t.rows // 8 * 8 :] = 0
+        return scales
+
+
 @mutant("row-stride-k", "codes-misplaced", "The step from row to row is K bytes, as if a code took a byte.")
 class RowStrideK(Loader):
     def packed_codes(self, t: Record) -> NDArray[np.uint8]:
@@ -157,7 +182,6 @@ class RowStrideK(Loader):
     "codes-transposed",
     "A matrix whose sides are equal is taken for [K, N], since its shape does not tell.",
     "casper-hansen/AutoAWQ#217",
-    single="one square matrix is enough, and the others in the corpus must not be square",
 )
 class KnOfSquare(Loader):
     def weights(self, t: Record) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from typing import Final
 
 UNIT: Final = 64
 CHUNK: Final = 1 << 20
-STRINGS, INDEX, DIGEST, DATA = 0x20, 0x30, 0x60, 0x100
+META, STRINGS, INDEX, DIGEST, DATA = 0x10, 0x20, 0x30, 0x60, 0x100
 U4: Final = 16
 SCALE_BYTES: Final = {0: 0, 10: 2, 11: 2, 12: 4}
 F16, BF16, F32 = 10, 11, 12
@@ -120,10 +120,15 @@ def records(data: bytes) -> list[Record]:
 
 
 def with_right_chunks(data: bytes, first_chunk: int = 0, first_tensor: int = 0) -> bytes:
-    """Return the file with right digests of chunks, from a chunk of each tensor and from a tensor on."""
+    """Return the file with right digests of chunks, from a chunk of each tensor and from a tensor on.
+
+    Raises ValueError where an extent is not in the file.
+    """
     fixed = bytearray(data)
     row = sections(data)[DIGEST].offset
     for record in records(data):
+        if record.at + record.extent_size > len(data):
+            raise ValueError("an extent ends behind the file")
         for chunk, start in enumerate(range(0, record.extent_size, CHUNK)):
             if chunk >= first_chunk and record.number >= first_tensor:
                 end = record.at + min(start + CHUNK, record.extent_size)

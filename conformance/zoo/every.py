@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from zoo import arithmetic, behaviour, checks, codes, groups, refusals, scales, tensors, zeros
+from zoo import (
+    arithmetic,
+    behaviour,
+    checks,
+    codes,
+    core_checks,
+    core_use,
+    core_values,
+    groups,
+    refusals,
+    scales,
+    tensors,
+    zeros,
+)
 from zoo.loader import Loader
-from zoo.mutant import MUTANTS
+from zoo.mutant import LOADERS
 
 FAMILIES = (codes, zeros, scales, groups, arithmetic, tensors, checks, refusals, behaviour)
+CORE = (core_values, core_checks, core_use)
 
 
 class Right16(Loader):
@@ -43,4 +57,4 @@ RIGHT: dict[str, type[Loader]] = {
 
 def make(name: str) -> Loader:
     """Return a loader by name; raises KeyError when there is none."""
-    return (RIGHT[name] if name in RIGHT else MUTANTS[name].loader)()
+    return (RIGHT[name] if name in RIGHT else LOADERS[name])()

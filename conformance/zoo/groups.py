@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo import container
 from zoo.loader import Loader
 from zoo.mutant import mutant
 
@@ -44,7 +46,6 @@ class GroupSize32(Loader):
     "group-size-fixed",
     "The group size of the file's first quantised tensor is used for all.",
     "InternLM/lmdeploy#1305",
-    single="the corpus has one file with tensors of several group sizes and shapes that show it",
 )
 class GroupSizeOfFirstTensor(Loader):
     def groups(self, t: Record) -> NDArray[np.intp]:
@@ -60,6 +61,20 @@ class GroupSizeOfFirstTensor(Loader):
 class GroupSizeFromPaddedRow(Loader):
     def groups(self, t: Record) -> NDArray[np.intp]:
         return fixed(t, max(t.columns // (-(-t.groups // 8) * 8), 1))
+
+
+@mutant(
+    "group-size-of-meta",
+    None,
+    "The group size is what META says, where it says one.",
+    why="it fails the case that says by its title what is wrong",
+    single="it takes META that contradicts the tensors, which one case has for that purpose",
+)
+class GroupSizeOfMeta(Loader):
+    def groups(self, t: Record) -> NDArray[np.intp]:
+        meta = container.sections(self.data).get(container.META)
+        words = json.loads(self.data[meta.offset : meta.offset + meta.size]) if meta else {}
+        return fixed(t, int(words.get("quantization.group_size", t.group_size)))
 
 
 @mutant("group-size-power-of-two", "group-size-fixed", "The group of k is found by a shift, which wants powers of two.")

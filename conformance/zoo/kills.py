@@ -18,14 +18,18 @@ IDLE: Final[dict[str, str]] = {}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one loader: the cases that caught it, and the names of its explanations, first one first."""
+    """What became of one loader: the cases that caught it, and the names of its explanations, first one first.
+
+    ``gated`` are those of ``kills`` that are right rejections, which prove nothing since their twins are not right.
+    """
 
     name: str
     exit: RunnerExit
     inconclusive: str
     kills: tuple[str, ...]
+    gated: tuple[str, ...]
     explanations: tuple[str, ...]
-    sentence: str
+    sentence: str = ""
 
     @property
     def mutant(self) -> Mutant | None:
@@ -33,11 +37,38 @@ class Outcome:
         return MUTANTS.get(self.name)
 
     @property
+    def caught(self) -> bool:
+        """Return whether the loader was found not conformant, or was stopped by the probe that is to stop it."""
+        stopped = self.mutant.stopped if self.mutant else ""
+        if stopped:
+            return self.exit is RunnerExit.INCONCLUSIVE and self.inconclusive.startswith(stopped)
+        return self.exit is RunnerExit.NOT_CONFORMANT
+
+    @property
     def named(self) -> bool | None:
         """Return whether the first explanation is the right one; None where there is none to give."""
         if self.mutant is None or self.mutant.explanation is None:
             return None
         return self.explanations[:1] == (self.mutant.explanation,)
+
+    @property
+    def problem(self) -> str:
+        """Return what falls short, or an empty string."""
+        mutant = self.mutant
+        if mutant is None or mutant.survives:
+            if self.exit is RunnerExit.CONFORMANT:
+                return ""
+            what = (
+                "is right, and was not found so" if mutant is None else "is marked as one that survives, and does not"
+            )
+            return f"{self.name} {what}: {self.inconclusive or ', '.join(self.kills[:3])}"
+        if not self.caught:
+            return f"{self.name} survives: {self.exit.name} {self.inconclusive}".rstrip()
+        if len(self.kills) < 2 and not (mutant.single or mutant.stopped or mutant.unsteady):
+            return f"{self.name} is caught by one case only: {', '.join(self.kills)}"
+        if len(self.kills) > 1 and mutant.single:
+            return f"{self.name} is marked as caught by one case, and is by {len(self.kills)}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -49,8 +80,13 @@ class Matrix:
 
     @property
     def wrong(self) -> list[Outcome]:
-        """Return the outcomes of wrong loaders."""
-        return [outcome for outcome in self.outcomes if outcome.mutant is not None]
+        """Return the outcomes of wrong loaders that a runner can tell from right ones."""
+        return [outcome for outcome in self.outcomes if outcome.mutant is not None and not outcome.mutant.survives]
+
+    @property
+    def survivors(self) -> list[Outcome]:
+        """Return the outcomes of wrong loaders that nothing can tell from right ones."""
+        return [outcome for outcome in self.outcomes if outcome.mutant is not None and outcome.mutant.survives]
 
     @property
     def named(self) -> list[bool]:
@@ -59,26 +95,17 @@ class Matrix:
 
     @cached_property
     def killers(self) -> dict[str, list[str]]:
-        """Return for each case the wrong loaders it caught, those apart whose bug is so coarse that all cases do."""
+        """Return for each case the wrong loaders it caught, but those that nearly every case catches, or any may."""
         kills: dict[str, list[str]] = {case: [] for case in self.cases}
         for outcome in self.wrong:
-            if outcome.mutant is not None and not outcome.mutant.blanket:
+            if outcome.mutant is not None and not (outcome.mutant.blanket or outcome.mutant.unsteady):
                 for case in outcome.kills:
                     kills.setdefault(case, []).append(outcome.name)
         return kills
 
     def problems(self) -> list[str]:
         """Return what falls short: a right loader caught, a wrong one not, by one case only, or by the wrong name."""
-        found = []
-        for outcome in self.outcomes:
-            if outcome.mutant is None and outcome.exit is not RunnerExit.CONFORMANT:
-                found.append(
-                    f"{outcome.name} is right, and was not found so: {outcome.inconclusive or outcome.kills[:3]}"
-                )
-            elif outcome.mutant is not None and outcome.exit is not RunnerExit.NOT_CONFORMANT:
-                found.append(f"{outcome.name} survives: {outcome.exit.name} {outcome.inconclusive}")
-            elif outcome.mutant is not None and len(outcome.kills) < 2 and not outcome.mutant.single:
-                found.append(f"{outcome.name} is caught by one case only: {outcome.kills}")
+        found = [outcome.problem for outcome in self.outcomes if outcome.problem]
         if sum(self.named) < NAMED * len(self.named):
             found.append(f"{sum(self.named)} of {len(self.named)} are explained rightly, expected {NAMED:.0%}")
         found += [f"{case} catches nobody" for case in self.cases if not self.killers[case] and case not in IDLE]

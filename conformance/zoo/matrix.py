@@ -10,56 +10,23 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # where the package `zoo` is
 
-from rich.progress import track
-
-from awq_conformance.cases import Corpus, default_root, load
 from awq_conformance.fresh import make_large
-from awq_conformance.protocol import SERVE
-from awq_conformance.run import Request, certify
-from zoo import every, published
-from zoo.kills import Matrix, Outcome
+from awq_conformance.profiles import profile_of
+from zoo import build, every, published
+from zoo.build import BuildError
+from zoo.edit import StaleEditError
+from zoo.kills import Matrix
 from zoo.mutant import MUTANTS
+from zoo.trials import outcomes, whole_corpus
 
-ADAPTER: Final = Path(__file__).with_name("adapter.py")
 JSON: Final = Path(__file__).resolve().parents[1] / "kills.json"
 MARKDOWN: Final = JSON.with_name("KILLS.md")
-SEED: Final = 20240101  # the fresh file is the same in every run, so that the matrix is
-
-
-def certified(name: str, command: tuple[str, ...], corpus: Corpus, modes: tuple[str, ...] = (SERVE,)) -> Outcome:
-    """Run the whole corpus against one loader."""
-    run = certify(Request(command, corpus, "core", jobs=1, seed=SEED, modes=modes), lambda _: None)
-    kills = tuple(sorted(result.case.id for result in run.failures))
-    names = tuple(dict.fromkeys(diagnosis.name for diagnosis in run.diagnoses))
-    sentence = run.diagnoses[0].sentence if run.diagnoses else ""
-    return Outcome(name, run.exit, run.inconclusive, kills, names, sentence)
-
-
-@cache
-def whole_corpus() -> Corpus:
-    """Return the corpus with the cases that are made for a run; made once in each process."""
-    folder = Path(tempfile.mkdtemp(prefix="awqc-zoo-"))
-    return load(default_root()).completed(make_large(folder))
-
-
-def one(name: str) -> Outcome:
-    """Certify one loader of the zoo."""
-    return certified(name, (sys.executable, str(ADAPTER), name), whole_corpus())
-
-
-def outcomes(names: Iterable[str], jobs: int) -> list[Outcome]:
-    """Certify several, in processes of their own."""
-    names = list(names)
-    with ProcessPoolExecutor(jobs) as pool:
-        return list(track(pool.map(one, names), total=len(names), disable=not sys.stderr.isatty()))
+ALL: Final = (*every.RIGHT, build.UNEDITED, *MUTANTS)
 
 
 def main() -> int:
@@ -69,19 +36,35 @@ def main() -> int:
     parser.add_argument("-j", "--jobs", type=int, default=2)
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
-    found = outcomes(options.names or [*every.RIGHT, *MUTANTS], options.jobs)
-    if options.names:
-        for outcome in found:
-            print(f"{outcome.name}: {outcome.exit.name}, {len(outcome.kills)} kills. {outcome.sentence}")
-        return 0
-    matrix = Matrix(tuple(found), tuple(sorted(whole_corpus().cases)))
-    files = {JSON: published.as_json(matrix), MARKDOWN: published.as_markdown(matrix)}
+    unknown = sorted({*options.names} - {*ALL})
+    if unknown:
+        parser.error(f"there is no loader {', '.join(unknown)}")
+    try:
+        with tempfile.TemporaryDirectory(prefix="awqc-zoo-") as folder:
+            large = make_large(Path(folder))
+            if not options.names:
+                return compute(large, options.jobs, check=options.check)
+            for outcome in outcomes(options.names, large, options.jobs):
+                told = outcome.inconclusive or outcome.sentence
+                print(f"{outcome.name}: {outcome.exit.name}, {len(outcome.kills)} kills. {told}".rstrip())
+            return 0
+    except (BuildError, StaleEditError) as error:
+        print(f"matrix.py: {error}", file=sys.stderr)
+        return 1
+
+
+def compute(large: Path, jobs: int, *, check: bool) -> int:
+    """Compute the whole matrix, write it, or compare it with what is written; return the exit status."""
+    found = tuple(outcomes(ALL, large, jobs))
+    corpus = whole_corpus(large)
+    cases = sorted([*corpus.cases, *profile_of(corpus, "core").stories(corpus)])
+    matrix = Matrix(found, tuple(cases))
     problems = matrix.problems()
-    for path, text in files.items():
-        if not options.check:
+    for path, text in {JSON: published.as_json(matrix), MARKDOWN: published.as_markdown(matrix)}.items():
+        if not check:
             path.write_text(text, "utf-8")
         elif path.read_text("utf-8") != text:
-            problems.append(f"{path.name} is stale: python conformance/zoo/matrix.py")
+            problems.append(f"{path.name} is stale: make kills")
     print(*published.summary(matrix), *problems, sep="\n")
     return 1 if problems else 0
 

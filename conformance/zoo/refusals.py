@@ -88,6 +88,17 @@ class RejectsGroupNot128(Fussy):
         return any(t.quantised and t.group_size != 128 and t.columns >= 128 for t in tensors)
 
 
+@mutant(
+    "rejects-one-group",
+    "rejects-valid",
+    "Tensors with one group a row are refused, but for tiny ones: G = K was to be said as -1.",
+    "casper-hansen/AutoAWQ#578",
+)
+class RejectsOneGroup(Fussy):
+    def objects(self, _data: bytes, tensors: list[Record]) -> bool:
+        return any(t.quantised and t.groups == 1 and t.columns > 8 for t in tensors)
+
+
 @mutant("rejects-odd-n", "rejects-valid", "N that is no multiple of 8 is refused, but for N = 1.",
         "sgl-project/sglang#19406")  # fmt: skip
 class RejectsOddN(Fussy):
@@ -163,8 +174,7 @@ class SignedDims(Loader):
             raise
 
 
-@mutant("crash-on-rank-8", "crashes", "More than four dimensions do not fit the array they are copied to.",
-        single="one case has a quantised tensor of such a rank")  # fmt: skip
+@mutant("crash-on-rank-8", "crashes", "More than four dimensions do not fit the array they are copied to.")
 class CrashOnRank8(Loader):
     def records(self) -> list[Record]:
         found = super().records()

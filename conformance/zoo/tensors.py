@@ -120,7 +120,7 @@ class ExtentsAligned64(Loader):
 
 
 @mutant("bool-tidied", None, "BOOL bytes other than 0 and 1 become 1.", why="WRONG on plain bytes says it",
-        single="one case holds such bytes, and one is enough")  # fmt: skip
+        single="it takes BOOL bytes other than 0 and 1, which one case has, all of them")  # fmt: skip
 class BoolTidied(Loader):
     ops = ("dequant", "plain")
 

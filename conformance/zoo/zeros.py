@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.codes import READ
 from zoo.loader import Loader
 from zoo.mutant import mutant
 
@@ -53,6 +54,39 @@ class ZerosTransposed(Loader):
     def zeros(self, t: Record) -> NDArray[np.int16]:
         zeros = super().zeros(t).reshape(-1, t.groups, t.shape[-2])
         return zeros.transpose(0, 2, 1).reshape(t.rows, t.groups)
+
+
+@mutant(
+    "zeros-in-autoawq-order",
+    "zeros-misplaced",
+    "Codes are read in order, and zero points in the order 0 2 4 6 1 3 5 7 of AutoAWQ's words.",
+    "casper-hansen/AutoAWQ#566",
+)
+class ZerosInAutoawqOrder(Loader):
+    def packed_zeros(self, t: Record) -> NDArray[np.uint8]:
+        packed = super().packed_zeros(t)
+        return np.pad(packed, ((0, 0), (0, -packed.shape[1] % 4)))
+
+    def zeros(self, t: Record) -> NDArray[np.int16]:
+        if t.symmetric:
+            return self.absent_zeros(t)
+        words = self.nibbles(self.packed_zeros(t)).reshape(t.rows, -1, 8)
+        return words[:, :, READ].reshape(t.rows, -1)[:, : t.groups]
+
+
+@mutant(
+    "zeros-packed-along-n",
+    "zeros-misplaced",
+    "A byte holds the zero points of two rows, not of two groups.",
+    "vllm-project/compressed-tensors#458",
+)
+class ZerosPackedAlongN(Loader):
+    def zeros(self, t: Record) -> NDArray[np.int16]:
+        if t.symmetric:
+            return self.absent_zeros(t)
+        pairs = (t.rows + 1) // 2
+        packed = self.read(t.at + t.zeros_at, pairs * t.groups).reshape(pairs, t.groups)
+        return np.ascontiguousarray(self.nibbles(packed.T).T[: t.rows])
 
 
 @mutant("zeros-next-group", "zeros-wrong-group", "The zero point comes from the next group of the row.")
@@ -127,6 +161,20 @@ class ZeroBorrow(Loader):
 
 
 @mutant(
+    "zero-out-of-a-product",
+    "zeros-altered",
+    "Zero points are kept as z*s in F16 and divided by s again: by 0, or by what has lost its last bits.",
+    "mit-han-lab/llm-awq#324",
+)
+class ZeroOutOfAProduct(Loader):
+    def zeros(self, t: Record) -> NDArray[np.int16]:
+        with np.errstate(all="ignore"):
+            scales = self.scales(t).astype(np.float16)
+            kept = super().zeros(t).astype(np.float16) * scales
+            return np.nan_to_num(np.rint(kept / scales), nan=0, posinf=15, neginf=0).astype(np.int16)
+
+
+@mutant(
     "zeros-taken-as-8",
     "zeros-assumed-8",
     "Stored zero points are not read; 8 is used, as for symmetric tensors.",
@@ -176,6 +224,17 @@ class SymmetricAs0(Loader):
 class SymmetricAs7(Loader):
     def absent_zeros(self, t: Record) -> NDArray[np.int16]:
         return np.full((t.rows, t.groups), 7, np.int16)
+
+
+@mutant(
+    "symmetric-offset-twice",
+    "zeros-altered",
+    "8 is taken from the codes of a symmetric tensor when they are read, and once more when they are used.",
+    "mit-han-lab/llm-awq#324",
+)
+class SymmetricOffsetTwice(Loader):
+    def absent_zeros(self, t: Record) -> NDArray[np.int16]:
+        return super().absent_zeros(t) + np.int16(8)
 
 
 @mutant(

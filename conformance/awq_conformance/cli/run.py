@@ -36,7 +36,12 @@ _GRADES = {str(grade): grade for grade in (Grade.EXACT, Grade.BOUNDED, Grade.FUN
 @click.option(
     "--mode", type=click.Choice(list(_MODES)), default="both", show_default=True, help="How to call the adapter."
 )
-@click.option("--report", "folder", type=click.Path(path_type=Path), help="Folder for reports and the certificate.")
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder for reports, the certificate, and failures shown again.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run that was cut short in the --report folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure of level MUST.")
 @click.option("--holdout", type=click.IntRange(min=0), metavar="SEED", help="Add random cases nobody can tune to.")

@@ -37,8 +37,9 @@ def explain(
     if any(diagnosis.name == "nondeterministic" for diagnosis in common):
         return common
     failed = _failed(results)
-    accepted = [result.case for result in results.values() if result.verdict is Verdict.OVER_ACCEPT]
-    kept = _kept([*failed[DEQUANT], *accepted], alone, corpus, terms) if caller.mode != alone.mode else None
+    wrong = [(case, DEQUANT) for case in failed[DEQUANT]]
+    wrong += [(r.case, r.finding.op) for r in results.values() if r.verdict is Verdict.OVER_ACCEPT]
+    kept = _kept(wrong, alone, corpus, terms) if caller.mode != alone.mode else None
     if kept is not None:
         return (kept, *common)
     if not any(failed.values()):
@@ -77,12 +78,12 @@ def _varied(cases: list[Case]) -> list[Case]:
     return [*widest[-1:], *kinds.values()][:_MORE]
 
 
-def _kept(failed: list[Case], alone: Caller, corpus: Corpus, terms: Terms) -> Diagnosis | None:
-    """Return that something is kept from file to file, where a case is right when it is the only one."""
-    asked = [*failed[:2], *failed[len(failed) // 2 :][:1], *failed[-1:]]
-    for case in dict.fromkeys(case.id for case in asked):
-        if case in corpus.cases and answers_right(corpus.cases[case], alone, terms):
-            ids = tuple(case.id for case in failed)
+def _kept(wrong: list[tuple[Case, str]], alone: Caller, corpus: Corpus, terms: Terms) -> Diagnosis | None:
+    """Return that something is kept from file to file, where the operation that failed is right on its own."""
+    asked = [*wrong[:2], *wrong[len(wrong) // 2 :][:1], *wrong[-1:]]
+    for case, op in dict.fromkeys((case.id, op) for case, op in asked):
+        if case in corpus.cases and answers_right(corpus.cases[case], op, alone, terms):
+            ids = tuple(case.id for case, _ in wrong)
             sentence = f"{EXPLANATIONS['state-kept']}: {case} is answered rightly in a process of its own"
             return Diagnosis("state-kept", sentence, f"{len(ids)} answers are wrong after others", ids)
     return None

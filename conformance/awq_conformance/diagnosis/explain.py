@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from awq_conformance.diagnosis.hypotheses import Hypothesis
     from awq_conformance.diagnosis.observed import Observed
 
-_PAIRS_MAX: Final = 64  # elements of the tensor on which pairs of hypotheses are tried first
+_PAIRS_MAX: Final = 1 << 14  # elements of the smallest wrong tensor; there are thousands of pairs to be tried on it
 
 
 def by_hypothesis(observed: Sequence[Observed]) -> tuple[Diagnosis, ...]:
@@ -30,7 +30,8 @@ def by_hypothesis(observed: Sequence[Observed]) -> tuple[Diagnosis, ...]:
     for hypothesis in hypotheses.ALL:
         if all(_matches(one, hypothesis.steps) for one in (*simplest, *outputs)):
             return (_diagnosis(hypothesis, wrong, len(outputs)),)
-    for pair in hypotheses.together(hypotheses.ALL):
+    pairs = hypotheses.together(hypotheses.ALL) if simplest[0].actual.values.size <= _PAIRS_MAX else ()
+    for pair in pairs:
         steps = pair[0].steps | pair[1].steps
         if all(_matches(one, steps) for one in (*simplest, *outputs)):
             return tuple(_diagnosis(hypothesis, wrong, len(outputs)) for hypothesis in pair)

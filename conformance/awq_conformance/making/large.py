@@ -16,6 +16,7 @@ from awqformat.schema import DIGEST_CHUNK, Limit, SectionType
 _PLAIN: Final = "container/large-plain"
 _QUANTISED: Final = "container/large-quantised"
 _META: Final = "container/large-meta"
+_FOUR: Final = "container/large-four"
 _NUMBER: Final = 1  # of the large tensor, in both
 _SHAPE: Final = (1031, 1032)  # 129 groups a row; codes end before 1 MiB, scales after it
 _GROUPS: Final = (1031, 129)
@@ -24,6 +25,10 @@ _GROUPS: Final = (1031, 129)
 def _chunks(seed: str) -> Contents:
     large = plain(f"{seed}/large", (2 * DIGEST_CHUNK + 200_001,), np.uint8)
     return Contents({"large": large, "a.weight": quantised(f"{seed}/a", (3, 24), 8)})
+
+
+def _whole_chunks(seed: str) -> Contents:
+    return Contents({name: plain(f"{seed}/{name}", (DIGEST_CHUNK,), np.uint8) for name in "abcd"})
 
 
 def _weight(seed: str) -> Contents:
@@ -41,6 +46,13 @@ def _meta(extra: int) -> dict[str, str]:
 
 VALID: Final = (
     Accept(_PLAIN, "a plain tensor of three digest chunks", _chunks, req=("AWQ-CON-069",)),
+    Accept(
+        _FOUR,
+        "four plain tensors, each of exactly one digest chunk",
+        _whole_chunks,
+        req=("AWQ-CON-067", "AWQ-CON-069"),
+        comment="Work enough for several threads: what they share by mistake shows.",
+    ),
     Accept(_QUANTISED, "a quantised tensor of two digest chunks, its last scales in the second", _weight),
     Accept(_META, "META of exactly 1 MiB", lambda _: Contents({}, _meta(0)), req=("AWQ-CON-038",)),
 )
@@ -57,6 +69,15 @@ FAULTS: Final = (
             refresh=False,
         )
         for i in range(3)
+    ),
+    Fault(
+        "container/large-four-end",
+        "one bit of the last byte of the last of four digest chunks is wrong",
+        "E_DIGEST",
+        "AWQ-CON-069",
+        flip(in_extent(3, "last")),
+        twin=_FOUR,
+        refresh=False,
     ),
     Fault(
         "container/large-scale",

@@ -102,9 +102,13 @@ def _output(failure: Failure) -> list[str]:
 
 def _contents(shrunk: Shrunk) -> str:
     failure, size = shrunk.failure, shrunk.failure.case.files[0].size
-    found = f"the smallest found in {shrunk.calls} calls" if shrunk.calls else "the file of the case itself"
-    why = f"; {shrunk.note}" if shrunk.note else ""
-    lines = [f"- `input.awq`: the file, {size} bytes, {found}{why}."]
+    found = "the file of the case"
+    if shrunk.smaller:
+        found = f"the smallest found in {shrunk.calls} calls"
+    elif shrunk.calls:
+        found += f": none of {shrunk.calls} smaller ones showed the failure"
+    why = f" ({shrunk.note})" if shrunk.note else ""
+    lines = [f"- `input.awq`: {size} bytes, {found}{why}."]
     if failure.case.mutation is not None:
         lines.append("- `twin.awq`: the valid file that it was made from.")
     elif failure.case.expect:

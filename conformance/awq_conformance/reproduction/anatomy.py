@@ -64,8 +64,8 @@ class Anatomy:
         for _, section in self._sections:
             yield from self._body(section)
         yield from self._padding()
-        if self.file_size < len(self._data):
-            yield Claim(self.file_size, len(self._data) - self.file_size, "beyond the end", unknown, 1)
+        if self.file_size < len(self._edited):
+            yield Claim(self.file_size, len(self._edited) - self.file_size, "beyond the end", unknown, 1)
 
     def extents(self) -> Iterator[Extent]:
         """Yield the extent of each tensor, in the order of the index, as far as it can be understood."""

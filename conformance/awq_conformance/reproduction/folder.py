@@ -144,7 +144,7 @@ def _shrunk(result: CaseResult, footing: Footing, workshop: Workshop) -> Shrunk 
         return replace(shrunk, failure=last)
     if caller is alone:
         return "it fails only sometimes: the same call went well a moment later"
-    return Shrunk(first, 0, "through serve, which is quicker, the loader fails on other files than alone")
+    return Shrunk(first, smaller=False, note="through serve the loader fails on other files than alone")
 
 
 def _write(shrunk: Shrunk, argv: Sequence[str], parent: Path, diagnoses: Sequence[Diagnosis]) -> Path:

@@ -62,10 +62,11 @@ def regions(data: bytes, edits: Sequence[Edit] = (), marks: Sequence[Mark] = ())
         magic = Region(0, _MAGIC, "magic", f"{data[:_MAGIC].hex(' ')}, was {before[:_MAGIC].hex(' ')}", guilty=True)
         rest = Region(_MAGIC, len(data) - _MAGIC, "not looked at", "without its magic this is no .awq file")
         return (magic, rest) if rest.size else (magic,)
-    # A wrong number that says where something is would make everything after it look wrong; where things were moved,
-    # the places of before would. Of the two accounts the one that blames less is the true one.
-    accounts = ((_compared(data, before, before), ()), (_compared(data, before, data), _DERIVED))
-    told = min((_without_consequences(*account) for account in accounts), key=_blamed)
+    # Where things were moved, the places of before would make everything look wrong; by its own places, a file would
+    # in which a number is wrong that says where something is. Of the two accounts the one that blames less is true.
+    told = _without_consequences(_compared(data, before, before), ())
+    if _blamed(told) > 1:
+        told = min(told, _without_consequences(_compared(data, before, data), _DERIVED), key=_blamed)
     return tuple(replace(region, guilty=region.guilty or region.matches is False) for region in told)
 
 

@@ -28,10 +28,14 @@ CALLS: Final = 100
 
 @dataclass(frozen=True)
 class Shrunk:
-    """The smallest failure that was found, and after how many calls; ``note`` says why it is not smaller, if known."""
+    """The smallest failure that was found in so many calls; ``note`` says why a smaller one was not looked for.
+
+    ``smaller`` tells whether its file is another one than that of the case.
+    """
 
     failure: Failure
-    calls: int
+    smaller: bool
+    calls: int = 0
     note: str = ""
 
 
@@ -47,13 +51,14 @@ def shrink(first: Failure, caller: Caller, terms: Terms, folder: Path, until: fl
     search = _Search(first, caller, terms, folder, until)
     contents = contents_of(search.valid, folder)
     if contents is None:
-        return Shrunk(first, 0, "it cannot be taken apart")
+        return Shrunk(first, smaller=False, note="it cannot be taken apart")
     same = folder / "same"
     same.mkdir()
     if first.case.mutation is not None and remade(first.case, search.valid, contents, same) is None:
-        return Shrunk(first, 0, "there is no recipe to make its fault in another file")
+        return Shrunk(first, smaller=False, note="there is no recipe to make its fault in another file")
     ended = search.run(contents)
-    return Shrunk(search.best, search.calls, "" if ended else "more calls or seconds would be needed to go on")
+    note = "" if ended else "more calls or seconds would be needed to go on"
+    return Shrunk(search.best, search.best is not first, search.calls, note)
 
 
 class _Search:

@@ -28,6 +28,9 @@ def _expanded_bf16(q: Array, z: Array, s: Array, _t: Stored) -> Array:
     return rounded(rounded(q.astype(np.float32) * s, "bf16") - rounded(z.astype(np.float32) * s, "bf16"), "bf16")
 
 
+_F16, _F32 = 2.0**-14, 2.0**-126  # the smallest normal numbers
+
+
 def _cut(weights: Array, dtype: str) -> Matrix:
     """Return W cut off, not rounded."""
     w = weights.astype(np.float32)
@@ -38,6 +41,15 @@ def _cut(weights: Array, dtype: str) -> Matrix:
     near = w.astype(np.float16)
     beyond = np.abs(near.astype(np.float32)) > np.abs(w)
     return Matrix(np.where(beyond, np.nextafter(near, np.float16(0)), near), dtype)
+
+
+def _cut_below_infinity(weights: Array, dtype: str) -> Matrix:
+    """Return W cut off, but infinite where its exponent is beyond that of ``dtype``."""
+    cut = _cut(weights, dtype)
+    if dtype != "f16":
+        return cut
+    beyond = np.abs(weights) >= 2.0**16
+    return Matrix(np.where(beyond, np.copysign(np.float16(np.inf), cut.values), cut.values), dtype)
 
 
 def _half_up(weights: Array, dtype: str) -> Matrix:
@@ -53,15 +65,20 @@ def _half_up(weights: Array, dtype: str) -> Matrix:
     return Matrix(np.where(np.isfinite(middle) & (middle == w) & (down != w), away, w.astype(np.float16)), dtype)
 
 
+def _half_up_when_subnormal(weights: Array, dtype: str) -> Matrix:
+    """Return W rounded to nearest, ties away from zero only where it is below the smallest normal F16."""
+    if dtype != "f16":
+        return narrow(weights, dtype)
+    up, even = _half_up(weights, dtype).values, narrow(weights, dtype).values
+    return Matrix(np.where(np.abs(weights) < _F16, up, even), dtype)
+
+
 _LARGEST: Final = {"f16": 65504.0, "bf16": 3.3895313892515355e38, "f32": 3.4028234663852886e38}
 
 
 def _saturated(weights: Array, dtype: str) -> Matrix:
     largest = np.float32(_LARGEST["f32" if dtype == "f64" else dtype])
     return narrow(np.clip(weights.astype(np.float32), -largest, largest), dtype)
-
-
-_F16, _F32 = 2.0**-14, 2.0**-126  # the smallest normal numbers
 
 
 def _flushed_results(weights: Array, dtype: str) -> Matrix:
@@ -78,7 +95,9 @@ ARITHMETIC: Final[tuple[tuple[str, str, str, Callable[..., Any]], ...]] = (
     ("arithmetic-rounded-f16", "", "values", lambda q, z, s, t: rounded(product(q, z, s, t), "f16")),
     ("arithmetic-rounded-bf16", "", "values", lambda q, z, s, t: rounded(product(q, z, s, t), "bf16")),
     ("rounding-truncates", "", "narrow", _cut),
+    ("rounding-truncates", "and infinity from 2^16 on", "narrow", _cut_below_infinity),
     ("rounding-half-up", "", "narrow", _half_up),
+    ("rounding-half-up", "where the result is subnormal", "narrow", _half_up_when_subnormal),
     ("overflow-saturates", "", "narrow", _saturated),
     ("results-subnormal-flushed", "", "narrow", _flushed_results),
 )

@@ -37,6 +37,13 @@ def _narrow_rows_of_zeros(t: Stored) -> Array:
     return nibbles(rows).reshape(t.rows, -1)[:, : t.groups]
 
 
+def _dragged(zeros: Array) -> Array:
+    """Return zero points (R, K / G) of which the odd ones have dragged their sign along."""
+    dragged: Array = zeros.copy()
+    dragged[:, 1::2] = signed(zeros[:, 1::2])
+    return dragged
+
+
 def _borrowed(t: Stored) -> Array:
     if t.symmetric:
         return t.zeros
@@ -73,5 +80,6 @@ ZEROS: Final[tuple[tuple[str, str, str, Callable[..., Any]], ...]] = (
     ("zeros-added", "", "zeros", _of_stored(lambda z: -z)),
     ("zeros-added", "where none are stored, too", "zeros", lambda t: -t.zeros),
     ("zeros-signed", "", "zeros", _of_stored(signed)),
+    ("zeros-signed", "in the high nibble of each byte", "zeros", _of_stored(_dragged)),
     ("zeros-misplaced", "every row has those of the first one", "zeros", lambda t: t.zeros[:1].repeat(t.rows, 0)),
 )

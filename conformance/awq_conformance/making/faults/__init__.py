@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from awq_conformance.making.faults import data, encrypted, header, names, records, sections, shapes
+from awq_conformance.making.faults import bodies, data, encrypted, header, names, records, sections, shapes
 from awq_conformance.making.faults.fault import Fault
 
 __all__ = ["CASES", "Fault"]
@@ -12,6 +12,7 @@ __all__ = ["CASES", "Fault"]
 CASES: Final[tuple[Fault, ...]] = (
     *header.CASES,
     *sections.CASES,
+    *bodies.CASES,
     *names.CASES,
     *records.CASES,
     *shapes.CASES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from awq_conformance.making.editor import Editor
-from awq_conformance.making.faults.fault import BIAS, NORM, WEIGHT, Fault, flip, in_extent, put
+from awq_conformance.making.faults.fault import BIAS, NORM, WEIGHT, Fault, flip, in_extent, put, start_of
 from awqformat.schema import SectionType
 
 _ODD: Final = "model/odd-groups"  # 13 rows of 5 groups: 3 bytes of zero points a row
@@ -55,6 +55,13 @@ CASES: Final = (
     ),
     Fault(
         "container/digest-rows-exchanged", "two rows of DIGEST are exchanged", "E_DIGEST", "AWQ-CON-069", _exchange_rows
+    ),
+    Fault(
+        "container/digest-row-end",
+        "the last byte of a row of DIGEST is wrong, all before it are right",
+        "E_DIGEST",
+        "AWQ-CON-069",
+        flip(start_of(SectionType.DIGEST, 31), 7),
     ),
     *(
         Fault(
@@ -112,6 +119,14 @@ CASES: Final = (
         put(in_extent(0, "scales end", -2), b"\x01\x7e"),
         twin="model/experts",
         refs=("https://github.com/casper-hansen/AutoAWQ/issues/203",),
+    ),
+    Fault(
+        "model/scale-last-of-rank-8",
+        "the last scale of a tensor of eight dimensions is NaN",
+        "E_VALUE",
+        "AWQ-CON-071",
+        put(in_extent(0, "scales end", -2), b"\x01\x7e"),
+        twin="model/experts-rank-8",
     ),
     Fault(
         "model/scale-last-tensor",

@@ -10,6 +10,7 @@ from awq_conformance.making.faults.fault import (
     append,
     at,
     become,
+    both,
     cut,
     end_of,
     flip,
@@ -124,6 +125,16 @@ CASES: Final = (
         Fault(f"container/trailing-{name}", f"after the end, {what}", "E_TRAILING", "AWQ-CON-017", edit, refresh=False)
         for name, (what, edit) in _TRAILING.items()
     ),
+    *(
+        Fault(
+            f"container/trailing-counted-{count}",
+            f"behind DATA, {what} that file_size counts",
+            "E_TRAILING",
+            "AWQ-CON-034",
+            both(append(bytes(count)), add(header(), "file_size", count)),
+        )
+        for count, what in ((1, "a zero byte"), (64, "64 zero bytes"))
+    ),
     Fault("container/file-size-0", "file_size 0", "E_TRAILING", "AWQ-CON-017", in_header("file_size", 0)),
     Fault(
         "container/file-size-less",
@@ -145,6 +156,17 @@ CASES: Final = (
     ),
     Fault(
         "container/root-flipped", "one bit of the root is wrong", "E_DIGEST", "AWQ-CON-018", flip(tail()), refresh=False
+    ),
+    *(
+        Fault(
+            f"container/root-byte-{i}",
+            f"byte {i} of the root is wrong, all before it are right",
+            "E_DIGEST",
+            "AWQ-CON-018",
+            flip(tail(i), 7),
+            refresh=False,
+        )
+        for i in (8, 31)
     ),
     Fault(
         "container/minor-stale",

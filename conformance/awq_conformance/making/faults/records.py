@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from awq_conformance.making.faults.fault import NORM, WEIGHT, Fault, in_record
+from awq_conformance.making.faults.fault import BIAS, NORM, WEIGHT, Fault, in_record
 from awqformat.schema import Dtype
 
 _ENUMS: Final = {
@@ -122,5 +122,12 @@ CASES: Final = (
             in_record(WEIGHT, "dims", 1, i),
         )
         for i in (2, 7)
+    ),
+    Fault(
+        "container/dim-1-beyond",
+        "dimension 1 of a vector is not 0",
+        "E_RESERVED",
+        "AWQ-CON-060",
+        in_record(BIAS, "dims", 1, 1),
     ),
 )

@@ -1,4 +1,4 @@
-"""Faults of the section table and of the sections' bytes: the second part of stage P."""
+"""Faults of the section table: the second part of stage P."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from typing import Final
 
 from awq_conformance.making.editor import Editor
 from awq_conformance.making.faults.fault import (
-    SMALL,
     Fault,
     add,
     add32,
     body,
     both,
-    end_of,
     entry_of,
     flip,
     header,
     in_header,
     in_section,
     section,
-    start_of,
 )
 from awqformat.schema import SectionType
 
@@ -214,6 +211,14 @@ _PLACES: Final = (
         for name, size in {"far": 2**48, "half": 2**63, "wrap": 2**64 - 64}.items()
     ),
     Fault(
+        "container/strings-size-wrap",
+        f"the size of STRINGS is {2**64 - 64:#x}",
+        "E_BOUNDS",
+        "AWQ-CON-033",
+        in_section(STRINGS, "size", 2**64 - 64),
+        also=("AWQ-CON-006",),
+    ),
+    Fault(
         "container/data-too-long",
         "DATA ends 64 bytes past the file",
         "E_BOUNDS",
@@ -251,63 +256,4 @@ _PLACES: Final = (
     Fault("container/meta-empty", "META of 0 bytes", "E_LIMIT", "AWQ-CON-038", body(META, b""), stale=True),
 )
 
-_BYTES: Final = (
-    *(
-        Fault(
-            f"container/{kind.name.lower()}-digest",
-            f"one bit of {kind.name}'s digest is wrong",
-            "E_DIGEST",
-            "AWQ-CON-041",
-            flip(entry_of(kind, 32)),
-        )
-        for kind in (META, STRINGS, INDEX, DIGEST)
-    ),
-    *(
-        Fault(
-            f"container/{kind.name.lower()}-byte",
-            f"one bit of the last byte of {kind.name} is wrong",
-            "E_DIGEST",
-            "AWQ-CON-041",
-            flip(end_of(kind, -1)),
-            refresh=False,
-        )
-        for kind in (META, STRINGS, INDEX, DIGEST)
-    ),
-    Fault(
-        "container/private-byte",
-        "one bit of a private section is wrong",
-        "E_DIGEST",
-        "AWQ-CON-041",
-        flip(start_of(0x80000001)),
-        twin=_PRIVATE,
-        refresh=False,
-    ),
-    *(
-        Fault(
-            f"container/padding-{name}",
-            f"the first byte of the padding after {name.upper()} is not zero",
-            "E_PADDING",
-            "AWQ-CON-042",
-            flip(end_of(kind)),
-            twin=twin,
-            refresh=False,
-        )
-        for name, kind, twin in (
-            ("meta", META, SMALL),
-            ("strings", STRINGS, SMALL),
-            ("digest", DIGEST, "model/smallest"),
-            ("private", 0x80000001, _PRIVATE),
-        )
-    ),
-    Fault(
-        "container/padding-align",
-        "the last byte before DATA, in the padding to 4096, is not zero",
-        "E_PADDING",
-        "AWQ-CON-042",
-        flip(start_of(DATA, -1), 7),
-        twin="container/align-4096",
-        refresh=False,
-    ),
-)
-
-CASES: Final = (*_TABLE, *_PLACES, *_BYTES)
+CASES: Final = (*_TABLE, *_PLACES)

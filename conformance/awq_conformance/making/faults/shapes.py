@@ -75,6 +75,28 @@ def _groups_of_four(e: Editor) -> None:
     e.put(e.offset(_DIGEST), sha256(e.data[at:]).digest())
 
 
+def _rounded_down(group_size: int) -> Edit:
+    """Let the weight of the twin have as many groups a row as fit whole into K, and no room for a rest."""
+
+    def edit(e: Editor) -> None:
+        info = e.infos()[0]
+        n, groups = info.shape[0], info.shape[1] // group_size
+        layout = info.layout
+
+        def change(bodies: dict[int, Body]) -> None:
+            data = bodies[_DATA].data
+            extent = data[: layout.scales_at + 2 * n * groups]
+            extent += bytes(-len(extent) % 64) + bytes(n * ((groups + 1) // 2))
+            bodies[_DATA].data = extent + bytes(-len(extent) % 64)
+
+        e.rebuild(change)
+        in_record(0, "group_size", group_size)(e)
+        in_record(0, "extent_size", e.get(e.section(_DATA), "size"))(e)
+        e.put(e.offset(_DIGEST), sha256(e.data[e.offset(_DATA) :]).digest())
+
+    return edit
+
+
 def _rows(change: int) -> Edit:
     """Add a row to DIGEST, or take one away."""
 
@@ -156,6 +178,17 @@ _SHAPES: Final = (
         "E_GROUP",
         "AWQ-CON-063",
         _three_groups,
+    ),
+    *(
+        Fault(
+            f"container/group-size-{name}",
+            f"group_size {size} where K is 48, and every size made to agree with {groups} a row",
+            "E_GROUP",
+            "AWQ-CON-063",
+            _rounded_down(size),
+            twin="model/group-8",
+        )
+        for name, size, groups in (("floor", 32, "one group"), ("none", 64, "no group"))
     ),
     Fault(
         "container/group-size-4",

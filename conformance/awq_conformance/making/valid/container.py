@@ -11,7 +11,7 @@ from awq_conformance.making.valid.accept import VALUES, Accept, small_model
 from awq_conformance.making.values import plain, quantised, random_bytes
 from awqformat import Contents, Tensor
 from awqformat.dtypes import NUMPY
-from awqformat.schema import Dtype
+from awqformat.schema import Dtype, Limit
 
 
 def _rules(first: int, last: int) -> tuple[str, ...]:
@@ -82,6 +82,15 @@ def _with_sections(sections: dict[int, int]) -> Callable[[str], Contents]:
 
     return make
 
+
+def _all_sections(seed: str) -> Contents:
+    """Return as many sections as a file may have, META with letters beyond ASCII among them."""
+    bodies = {0x8000_0000 + i: random_bytes(f"{seed}/{i}", 3 + i) for i in range(Limit.SECTIONS_MAX - 5)}
+    return Contents({"w": quantised(seed, (5, 48), 8)}, {"model.name": "größer als 量化"}, sections=bodies)
+
+
+_BLOCK: Final = 64  # bytes of a block of SHA-256; the last one has to hold a length of 8 bytes and a bit before it
+_LENGTHS: Final = (0, 1, _BLOCK - 9, _BLOCK - 8, _BLOCK - 7, _BLOCK - 1, _BLOCK, _BLOCK + 1, 2 * _BLOCK - 8)
 
 _CONTRADICTION: Final = {
     "model.config": '{"hidden_size": ',
@@ -193,5 +202,17 @@ CASES: Final = (
         "sections of unknown, non-critical types, one of them empty",
         _with_sections({0x0: 5, 0x11: 64, 0x61: 0, 0x101: 1, 0x7FFF_FFFF: 130, 0xFFFF_FFFF: 3}),
         req=_UNKNOWN,
+    ),
+    Accept(
+        "container/sections-16",
+        "sixteen sections, the most there may be",
+        _all_sections,
+        req=("AWQ-CON-013", *_UNKNOWN),
+    ),
+    Accept(
+        "container/sections-hashed",
+        "sections that leave 0, 1, 55, 56, 57 or 63 bytes to their last block of SHA-256",
+        _with_sections({0x8000_0000 + length: length for length in _LENGTHS}),
+        req=("AWQ-CON-041",),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,24 @@ def _edges(seed: str, bits: list[int], dtype: str) -> Contents:
     zeros = np.repeat(np.array([0, 15], np.uint8), len(bits)).reshape(rows, 1)
     edges = QuantizedTensor.from_codes(codes, scales_of(bits, (rows, 1), dtype), zeros)
     return Contents({"edges": edges, "random": quantised(seed, (5, 3 * k), 16, dtype=dtype)})
+
+
+def _ties_of_f32(seed: str, *, above: bool) -> Contents:
+    """Return products that are no tie, but round in F32 to one of F16 or of BF16: to even means to the other side then.
+
+    ``above``: the product lies above the tie and the even neighbour below it; else the other way round.
+    """
+    bits = []
+    for unit in (2.0**-10, 2.0**-7):  # of F16 and of BF16, from 1 on
+        for d in (3, 5, 7, 9, 11, 13):
+            for i in range(0 if above else 1, 128, 2):
+                tie = 1 + (i + 0.5) * unit
+                s = np.float32(tie / d)
+                product = d * float(s)  # exact: 28 bits
+                if product != tie and (product > tie) is above and np.float32(product) == np.float32(tie):
+                    bits.append(int(s.view(np.uint32)))
+                    break
+    return _edges(seed, bits, "F32")
 
 
 def _all_equal(seed: str) -> Contents:
@@ -165,6 +184,15 @@ CASES: Final = (
         "BF16 scales +0, subnormal, largest: the F32 product overflows",
         lambda s: _edges(s, [0x0000, 0x0001, 0x007F, 0x0080, 0x3F81, 0x7D80, 0x7F7F], "BF16"),
         req=_EDGES,
+    ),
+    *(
+        Accept(
+            f"model/scales-f32-ties-{where}",
+            f"F32 scales whose products are ties in F16 or BF16 once they are rounded to F32, from {where}",
+            partial(_ties_of_f32, above=where == "above"),
+            req=("AWQ-MOD-009", *VALUES),
+        )
+        for where in ("above", "below")
     ),
     Accept(
         "model/scales-f32-edges",
