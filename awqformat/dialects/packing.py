@@ -57,8 +57,10 @@ class Packing:
         return numbers
 
     def rest(self, words: Array, rows: int, columns: int) -> bool:
-        """Return whether anything but zero nibbles lies beyond the matrix in the last tiles."""
-        full = self._tiles(rows, columns)
+        """Return whether anything but zero nibbles lies beyond the matrix, in its last tiles or in words after them."""
+        first, second = words.shape[0], words.shape[1] // self.words
+        down, across = (second, first) if self.by_columns else (first, second)
+        full = (down * self.tile[0], across * self.tile[1])
         if full == (rows, columns):
             return False
         stored = self.unpack(words, *full)
