@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from awqformat.dialects.layer import ORDER_DTYPE, SHAPE_DTYPE, Form, Layer, laye
 from awqformat.dialects.packing import Array
 from awqformat.dialects.table import Dialect
 from awqformat.errors import AwqError
+from awqformat.layouts import pack_nibbles
 from awqformat.model import SYMMETRIC_ZERO, QuantizedTensor
 
 PADDING: Final = "padding"
@@ -48,7 +49,7 @@ def decode(dialect: Dialect, parts: Mapping[str, Array], layer: Layer) -> Decode
             reorders. E_VALUE for illegal scales. E_LOSSY for float zero points that stand for no integer.
     """
     expected = specs(dialect, layer)
-    for role in expected.keys() | parts.keys():
+    for role in dict.fromkeys((*expected, *parts)):
         got = (parts[role].dtype, parts[role].shape) if role in parts else None
         if got != expected.get(role):
             raise AwqError("E_DIALECT", role, "tensor", expected=told(expected.get(role)), got=told(got))
@@ -64,8 +65,8 @@ def decode(dialect: Dialect, parts: Mapping[str, Array], layer: Layer) -> Decode
     scales = _reordered(dialect, layer, stored[:, :groups], back=True)
     if dtypes.scale_bits(np.ascontiguousarray(stored[:, groups:])).any():
         losses[PADDING] = None
+    tensor = QuantizedTensor.from_codes(codes, scales)  # refuses illegal scales before anything is told by them
     zeros = zeros_of(dialect, layer.form)
-    zero_points = None
     if zeros is not None and layer.form.zeros is not None:
         part = parts[layer.form.zeros]
         if zeros.packing is not None:
@@ -77,7 +78,7 @@ def decode(dialect: Dialect, parts: Mapping[str, Array], layer: Layer) -> Decode
             lost = _lost(numbers, floats.to_numbers(zero_points, scales, zeros.meaning), groups)
         if lost is not None:
             losses[lost] = None
-    tensor = QuantizedTensor.from_codes(codes, scales, zero_points)
+        tensor = replace(tensor, packed_zero_points=pack_nibbles(zero_points))
     return Decoded(tensor, layer.form, tuple(losses))
 
 

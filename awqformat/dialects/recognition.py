@@ -96,7 +96,7 @@ def fit(dialect: Dialect, parts: Mapping[str, Spec], group_size: int, shape: tup
         raise AwqError("E_DIALECT", dialect.name, dialect.scales.role, expected="floats", got=scale_dtype)
     layer = Layer(n, k, k if group_size == -1 else group_size, dtypes.from_numpy(scale_dtype), _form(dialect, parts))
     expected = specs(dialect, layer)
-    for role in expected.keys() | parts.keys():
+    for role in dict.fromkeys((*expected, *parts)):
         if parts.get(role) != expected.get(role):
             raise AwqError(
                 "E_DIALECT", dialect.name, role, expected=told(expected.get(role)), got=told(parts.get(role))

@@ -6,27 +6,46 @@ from pathlib import Path
 import numpy as np
 
 import awqformat
+from awqformat.checkpoints.directory import Directory
+from awqformat.checkpoints.importing import directory_model
+from awqformat.checkpoints.losses import MEANINGS, Losses
 
-HELLO = "proto=1 name=awqformat ops=serve,dequant,unpack,plain,inspect dtypes=f32 layouts=nk"
+PROFILES = "core,hf-gemm,hf-gemv,hf-gemv-fast,gptq,ct-pack"
+HELLO = f"proto=1 name=awqformat ops=serve,dequant,unpack,plain,inspect dtypes=f32 layouts=nk profiles={PROFILES}"
 STATUS = {0: "ok", 65: "reject", 69: "unsupported"}
 
 
 def write(op: str, path: str, out: Path) -> None:
-    """Write what ``op`` asks for, tensor by tensor, numbered as in the index."""
-    with awqformat.safe_open(path, verify="all") as file:  # raises before anything is written
+    """Write what ``op`` asks for, of a file or of a checkpoint directory; raise before anything is written."""
+    if Path(path).is_dir():
+        write_checkpoint(op, path, out)
+        return
+    with awqformat.safe_open(path, verify="all") as file:
         for number, name in enumerate(file.keys()):
-            if op == "dequant" and file.is_quantized(name):
-                np.save(out / f"{number}.W.nk.npy", file.get_tensor(name))
-            elif op == "unpack" and file.is_quantized(name):
-                tensor = file.get_quantized(name)
-                zeros = tensor.zero_points
-                np.save(out / f"{number}.q.nk.npy", tensor.codes)
-                np.save(
-                    out / f"{number}.z.nk.npy", np.full(tensor.scales.shape, 8, np.uint8) if zeros is None else zeros
-                )
-                np.save(out / f"{number}.s.nk.npy", tensor.scales.astype(np.float32))
-            elif op == "plain" and not file.is_quantized(name):
+            if file.is_quantized(name):
+                write_weight(op, number, file.get_quantized(name), out)
+            elif op == "plain":
                 (out / f"{number}.P.bin").write_bytes(file.plain_bytes(name))
+
+
+def write_checkpoint(op: str, path: str, out: Path) -> None:
+    """Write layer by layer, numbered by their names; what only a conversion would lose is no fault of a checkpoint."""
+    with Directory(path) as directory:
+        layers = directory_model(directory, Losses(MEANINGS)).layers
+        tensors = [layer.load() for layer in sorted(layers, key=lambda layer: layer.prefix.encode())]
+    for number, tensor in enumerate(tensors):
+        write_weight(op, number, tensor, out)
+
+
+def write_weight(op: str, number: int, tensor: awqformat.QuantizedTensor, out: Path) -> None:
+    """Write one quantised tensor."""
+    if op == "dequant":
+        np.save(out / f"{number}.W.nk.npy", awqformat.dequantize(tensor))
+    elif op == "unpack":
+        zeros = tensor.zero_points
+        np.save(out / f"{number}.q.nk.npy", tensor.codes)
+        np.save(out / f"{number}.z.nk.npy", np.full(tensor.scales.shape, 8, np.uint8) if zeros is None else zeros)
+        np.save(out / f"{number}.s.nk.npy", tensor.scales.astype(np.float32))
 
 
 def answer(op: str, path: str, out: Path) -> tuple[int, str, str]:

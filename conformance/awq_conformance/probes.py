@@ -139,10 +139,10 @@ def replies(caller: Caller, case: Case, hello: Hello, ground: Ground) -> Iterato
     yield Reply(Question.UNKNOWN_OP, f"unknown operation {unknown!r}", "exit status 69", seen, wrong)
     yield good_file(case, caller.call(DEQUANT, str(case.input), bounds_of(case, ground.floor)), hello)
     with ground.folders.fresh() as folder:
-        empty = folder / "empty.awq"
-        empty.write_bytes(b"")
+        empty, told = folder / "empty.awq", "empty folder" if case.folder else "empty file"
+        empty.mkdir() if case.folder else empty.touch()
         seen = caller.call(DEQUANT, str(empty), bounds)
-        yield Reply(Question.EMPTY_FILE, "empty file", "exit status 65", seen, "" if seen.rejected else ended(seen))
+        yield Reply(Question.EMPTY_FILE, told, "exit status 65", seen, "" if seen.rejected else ended(seen))
         seen = caller.call(DEQUANT, str(folder / "missing.awq"), bounds)
         wrong = ended(seen) if seen.accepted or seen.execution.timed_out else ""
         yield Reply(Question.MISSING_FILE, "missing file", "anything but exit status 0", seen, wrong)

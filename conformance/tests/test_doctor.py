@@ -164,7 +164,7 @@ def test_vices_of_the_zoo_are_named(corpus_root: Path, breed: str, check: str, g
 )
 def test_silence_is_explained(corpus_root: Path, mistake: str, check: str, advice: str) -> None:
     """What is held back, cut up or never said is told apart."""
-    done = examined(corpus_root, *FASTEST, TESTS / "mistakes.py", mistake, timeout=1)
+    done = examined(corpus_root, *FASTEST, TESTS / "mistakes.py", mistake, timeout=2)
     problem = found(done, check)
     assert (problem.state, advice in f"{problem.cause} {problem.remedy}") == (State.PROBLEM, True), problem
 

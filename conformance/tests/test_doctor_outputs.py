@@ -70,7 +70,7 @@ def test_good_outputs_have_no_fault(case: Case) -> None:
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("t0.npy", "named by the number of the tensor, never by its name. Here: 0.W.nk.npy"),
+        ("t0.npy", "named by the number of the tensor, never by its name"),
         ("0.W.npy", "The layout, nk or kn, is missing in the name"),
         ("00.W.nk.npy", "decimal without leading zeros"),
         ("0.w.nk.npy", "Upper and lower case matter"),
@@ -93,6 +93,7 @@ def test_a_wrong_name_is_explained(case: Case, name: str, remedy: str) -> None:
     files = {name: GOOD["0.W.nk.npy"], "2.W.nk.f32.2x3.bin": W.tobytes()}
     wrong, missing = told(case, files)
     assert (wrong[0], remedy in wrong[1]) == (Aspect.NAMES, True), wrong
+    assert wrong[1].startswith(f"{name!r} where 0.W.nk.npy belongs: ")
     assert (missing[0], missing[1].startswith("no 0.W.nk.npy")) == (Aspect.NAMES, True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from awq_conformance.cli import corpus, doctor, reports, run
+from awq_conformance.cli import corpus, doctor, new_adapter, reports, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,6 +18,7 @@ def main() -> None:
 
 for command in (
     run.run,
+    new_adapter.new_adapter,
     doctor.doctor,
     corpus.list_cases,
     corpus.show,

@@ -30,10 +30,11 @@ from awq_conformance.screen import Screen
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 def doctor(profile: str, root: Path | None, timeout: float, as_json: bool, command: tuple[str, ...]) -> None:  # noqa: FBT001
-    """Go through everything the protocol asks of the adapter COMMAND, and say what to do about what is wrong.
+    """Say what is wrong with the adapter COMMAND, and what to do about it.
 
-    It goes on after a problem, so that all are seen at once. Exit status: 0 nothing is wrong with the adapter, 3
-    something is; what it says about the loader is for run. Put -- before COMMAND.
+    Everything the protocol asks of an adapter is gone through one by one, and on after a problem, so that all are seen
+    at once. Exit status: 0 nothing is wrong with the adapter, 3 something is, whatever the loader is worth: that is for
+    run. Put -- before COMMAND.
     """
     end_on_signals()
     console = Screen()

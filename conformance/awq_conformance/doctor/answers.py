@@ -55,7 +55,7 @@ def answered(reply: Reply, case: Case, patient: Patient) -> Iterator[Check]:
         return
     name, title = f"{seen.mode}/{reply.question.value}", _TITLES[reply.question]
     req = _REQUIREMENTS[reply.question]
-    if reply.wrong:
+    if reply.wrong or (seen.broken is not None and seen.broken.verdict is Verdict.PROTOCOL):
         special = None if seen.broken else _SPECIAL.get((reply.question, seen.execution.status))
         yield ended_wrong(name, title, seen, in_words(_REMEDIES[reply.question], seen), req=req, special=special)
     else:

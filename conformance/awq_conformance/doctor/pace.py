@@ -28,7 +28,8 @@ def examine(corpus: Corpus, profile: str, hello: Hello, one_shot: Sequence[float
     jobs = os.cpu_count() or 1
     seconds = ((calls + again) * each + calls * quick) / jobs
     modes = f", {_time(quick)} through serve" if served else ""
-    title = f"a call takes {_time(each)}{modes}; a whole run makes {calls} in each mode, about {_time(seconds)}"
+    count = f"{calls} in each mode" if served else f"{calls + again} of them"
+    title = f"a call takes {_time(each)}{modes}; a whole run makes {count}, about {_time(seconds)}"
     if seconds < _LONG:
         return check("pace/run", title)
     remedy = "Starting takes most of it: import and initialise only what reading a file needs."

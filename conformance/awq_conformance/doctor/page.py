@@ -26,6 +26,7 @@ _PARTS: Final = {
 _STYLES: Final = {State.OK: "green", State.NOTE: "yellow", State.PROBLEM: "bold red", State.LEFT_OUT: "yellow"}
 _WIDTH: Final = max(len(state.value) for state in State) + 2
 _INDENT: Final = " " * (2 + _WIDTH)
+_AGAIN: Final = "as above"
 _TAIL_LINES: Final = 4
 _LINE_MAX: Final = 300
 
@@ -36,7 +37,7 @@ class Checklist:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._part = ""
-        self._told: set[tuple[str, bytes]] = set()
+        self._told: set[str] = set()
 
     def __call__(self, one: Check) -> None:
         """Print a check."""
@@ -45,14 +46,14 @@ class Checklist:
             put(self._console, (_PARTS[one.part], "bold"))
         style = _STYLES[one.state]
         put(self._console, (f"  {one.state.value:{_WIDTH}}", style), (one.title, ""))
-        again = bool(one.cause or one.tail) and (one.cause, one.tail) in self._told
-        self._told.add((one.cause, one.tail))
-        cause = "as above" if again and one.cause else one.cause
-        for text, look in ((one.got, style), (cause, ""), (one.remedy, "")):
-            if text:
-                put(self._console, (_INDENT + text, look))
-        for line in [] if again else last_lines(one.tail):
+        if one.got:
+            put(self._console, (_INDENT + one.got, style))
+        texts, lines = [text for text in (one.cause, one.remedy) if text], last_lines(one.tail)
+        for text in dict.fromkeys(_AGAIN if text in self._told else text for text in texts):
+            put(self._console, (_INDENT + text, ""))
+        for line in lines if self._told.isdisjoint(lines) else []:
             put(self._console, (f"{_INDENT}| {line}", "dim"))
+        self._told.update(texts, lines)
 
 
 def conclude(console: Console, done: Examination) -> None:

@@ -41,7 +41,8 @@ def _remedy(command: Sequence[str]) -> str:
     if path.is_dir():
         return "The first word is a folder: name the program in it."
     if program is None and path.name == command[0] and path.is_file():
-        return f"Say which one is meant: ./{path}."
+        interpreter = _SCRIPTS.get(path.suffix)
+        return f"Say which one is meant: {f'{interpreter} {path}, or ' if interpreter else ''}./{path}."
     if not path.exists():
         return (
             "Is the name right, and the program built, or on the PATH (is the environment active it is installed in)?"

@@ -112,7 +112,8 @@ def _sorted_out(
         name = parse_name(filename)
         key = (name.number, name.what) if name is not None else (-1, "")
         if name is None or key not in due:
-            wrong.append(Fault(Aspect.NAMES, repr(filename), _misnamed(filename, case, seen.op, due)))
+            place = f"where {_example(next(iter(due)))} belongs" if due else "where nothing belongs"
+            wrong.append(Fault(Aspect.NAMES, f"{filename!r} {place}", _misnamed(filename, case, seen.op)))
         elif key in found:
             remedy = "Write each output once, as .npy or as .bin, in one layout."
             wrong.append(Fault(Aspect.NAMES, f"{filename!r} for what is there already", remedy))
@@ -149,23 +150,22 @@ def _contents(case: Case, tensor: Tensor, name: Name, data: bytes, hello: Hello)
         yield Fault(Aspect.DTYPE, f"{place}: {got.dtype} for {reference.dtype}", remedy)
 
 
-def _misnamed(filename: str, case: Case, op: str, due: dict[Key, Tensor]) -> str:
-    example = f" Here: {_example(next(iter(due)))}." if due else f" Here {op} writes nothing."
+def _misnamed(filename: str, case: Case, op: str) -> str:
     if filename == REJECT_FILE:
         return f"{REJECT_FILE} goes with exit status 65 or 69 only."
     if filename == HELLO_FILE:
         return f"{HELLO_FILE} answers hello and no other operation."
     if any(tensor.name and tensor.name in filename for tensor in case.expect):
-        return f"Outputs are named by the number of the tensor, never by its name.{example}"
+        return "Outputs are named by the number of the tensor, never by its name."
     name = parse_name(filename)
     if name is not None and name.number in {tensor.number for tensor in case.expect}:
-        return f"{op} writes {', '.join(OUTPUTS[op]) or 'nothing'}, of the tensors that have it.{example}"
+        return f"{op} writes {', '.join(OUTPUTS[op]) or 'nothing'}, of the tensors that have it."
     if name is not None:
-        return f"NUMBER is the tensor's place in the index, from 0, quantised and plain ones counted.{example}"
+        return "NUMBER is the tensor's place in the index, from 0, quantised and plain ones counted."
     for pattern, sentence in _NEAR:
         if pattern.match(filename):
-            return sentence + example
-    return f"A name is NUMBER.WHAT.LAYOUT.npy, NUMBER.WHAT.LAYOUT.DTYPE.D0xD1.bin or NUMBER.P.bin.{example}"
+            return sentence
+    return "A name is NUMBER.WHAT.LAYOUT.npy, NUMBER.WHAT.LAYOUT.DTYPE.D0xD1.bin or NUMBER.P.bin."
 
 
 def _missing(seen: Observation, key: Key) -> str:

@@ -60,13 +60,14 @@ def _written(kind: Kind, model: Model) -> Files:
             f"{name}.{model.renamed.get(role, role)}": part for role, part in parts.items() if role not in model.without
         }
     first = next(iter(model.layers.values()))
-    asks = kind.asks(model.group_size or first.group_size, symmetric=first.symmetric) | model.asks
+    asks = kind.asks(model.group_size or first.group_size, symmetric=first.symmetric) | dict(model.asks)
     return files_of(model, tensors, {key: value for key, value in asks.items() if value is not None})
 
 
 def _shared(outputs: Files, expect: list[dict[str, Any]]) -> tuple[Files, list[dict[str, Any]]]:
     """Put outputs where equal ones of other cases are: every profile has the same weights in another layout."""
-    places = {path: f"{SHARED}/{sha256(data)[:16]}.{path.split('.', 2)[2]}" for path, data in outputs.items()}
+    folder = f"{SHARED}/{sha256(b''.join(outputs.values()))[:16]}"
+    places = {path: f"{folder}/{path.rpartition('/')[2]}" for path in outputs}
     entries = [
         {**entry, "outputs": {what: places[path] for what, path in entry["outputs"].items()}} for entry in expect
     ]

@@ -19,7 +19,7 @@ from awq_conformance.making.checkpoints.dialects import (
     Kind,
 )
 from awq_conformance.making.checkpoints.model import COLUMNS, GROUP_SIZE, ROWS, UP, Model, block, layer, one
-from awq_conformance.making.valid import tracer
+from awq_conformance.making.valid.tracer import tracers
 from awq_conformance.making.values import plain, scales_of
 from awqformat import QuantizedTensor
 
@@ -75,6 +75,16 @@ def _with(tensor: QuantizedTensor, **parts: Any) -> QuantizedTensor:
     return QuantizedTensor.from_codes(**(now | parts))
 
 
+def _holding(tensor: QuantizedTensor) -> Callable[[str], Model]:
+    return lambda _: one(tensor)
+
+
+def _sized(
+    shape: tuple[int, int] = (ROWS, COLUMNS), group_size: int = GROUP_SIZE, dtype: str = "F16"
+) -> Callable[[str], Model]:
+    return lambda seed: one(layer(seed, shape, group_size, dtype=dtype))
+
+
 def _borrowing(seed: str) -> Model:
     # Rows of zero points on which arithmetic on whole words carries or borrows.
     tensor = layer(seed)
@@ -110,7 +120,7 @@ def _common(kind: Kind) -> Iterator[Accept]:
         yield case(
             f"group-{group_size}",
             f"group size {group_size}",
-            lambda s, g=group_size: one(layer(s, (ROWS, 384), g)),  # type: ignore[misc]
+            _sized((ROWS, 384), group_size),
             "AWQ-CHK-014",
         )
     yield case(
@@ -138,9 +148,8 @@ def _common(kind: Kind) -> Iterator[Accept]:
         "the configuration inside text_config",
         lambda s: block(s, place=("config.json", "text_config", "quantization_config")),
     )
-    shape = (ROWS, COLUMNS, GROUP_SIZE)
-    for name, what, tensor in tracer.tensors(*shape):
-        yield Accept(kind, f"tracer-{name}", make=lambda _, t=tensor: one(t), **tracer.told(name, what, *shape))  # type: ignore[misc]
+    for tracer in tracers(ROWS, COLUMNS, GROUP_SIZE):
+        yield Accept(kind, f"tracer-{tracer.name}", tracer.title, _holding(tracer.tensor), comment=tracer.comment)
 
 
 def _named(kind: Kind) -> Iterator[Accept]:
@@ -184,11 +193,11 @@ def _own() -> Iterator[Accept]:
                                                "q_group_size": GROUP_SIZE}))  # fmt: skip
     for dtype in ("BF16", "F32"):
         yield Accept(GEMM, f"scales-{dtype.lower()}", f"scales in {dtype}",
-                     lambda s, d=dtype: one(layer(s, dtype=d)), ("AWQ-CHK-020",), level="SHOULD")  # type: ignore[misc]  # fmt: skip
+                     _sized(dtype=dtype), ("AWQ-CHK-020",), level="SHOULD")  # fmt: skip
     # ceil(groups / 8) words are rounded up to 4, 2, 1: more columns of scales than there are groups.
     for k, group_size in ((1152, 128), (576, 64), (288, 32)):
         yield Accept(GEMV, f"width-{k}-{group_size}", f"K = {k}, group size {group_size}: padded rows of zero points",
-                     lambda s, k=k, g=group_size: one(layer(s, (8, k), g)), ("AWQ-LAY-007",))  # type: ignore[misc]  # fmt: skip
+                     _sized((8, k), group_size), ("AWQ-LAY-007",))  # fmt: skip
     yield Accept(GEMV_FAST, "scaled-zeros", "zero points named as llm-awq names them, scaled_zeros",
                  lambda s: one(layer(s), renamed={"qzeros": "scaled_zeros"}), level="SHOULD")  # fmt: skip
     yield Accept(GPTQ_V1, "v1", "checkpoint_format gptq: zero points are stored less 1", block, ("AWQ-LAY-010",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from awq_conformance.making.checkpoints.dialects import COMPRESSED, GEMM, GEMV, GEMV_FAST, GPTQ, KINDS, Kind
@@ -77,23 +78,21 @@ def cut(size: int) -> Change:
 
 
 def scale(kind: Kind, bits: int) -> Change:
-    """Set the last scale of the layer; its dtype is F16."""
+    """Set the first scale of the layer; its dtype is F16. The last one may be padding."""
 
     def change(data: bytes) -> bytes:
         start = 8 + int.from_bytes(data[:8], "little")
-        found = re.search(rf'\.{kind.scales}":{{"dtype":"F16".*?"data_offsets":\[\d+,(\d+)\]'.encode(), data[:start])
+        found = re.search(rf'\.{kind.scales}":{{"dtype":"F16".*?"data_offsets":\[(\d+),'.encode(), data[:start])
         if found is None:
             raise ValueError(f"no {kind.scales} in F16")
-        at = start + int(found[1]) - 2
+        at = start + int(found[1])
         return data[:at] + bits.to_bytes(2, "little") + data[at + 2 :]
 
     return change
 
 
 def _common(kind: Kind) -> Iterator[Fault]:
-    def fault(name: str, title: str, code: str, rule: str, file: str, change: Change, **more: str) -> Fault:
-        return Fault(kind, name, title, code, rule, file, change, **more)  # type: ignore[arg-type]
-
+    fault = partial(Fault, kind)
     bits, group = f'"{kind.bits_key}": 4', f'"group_size": {GROUP_SIZE}'
     for other in (3, 8):
         yield fault(f"bits-{other}", f"{other} bits", "E_CONFIG", "AWQ-CHK-006", CONFIG,
@@ -101,7 +100,8 @@ def _common(kind: Kind) -> Iterator[Fault]:
     yield fault("group-size-missing", "no group size", "E_CONFIG", "AWQ-CHK-003", CONFIG,
                 text(f",?\n *{group}", ""))  # fmt: skip
     yield fault("group-size-0", "group size 0", "E_CONFIG", "AWQ-CHK-003", CONFIG, text(group, '"group_size": 0'))
-    yield fault("group-size-half", "half the group size that the scales are for", "E_DIMS", "AWQ-CHK-014", CONFIG,
+    yield fault("group-size-half", "half the group size that the scales are for",
+                "E_GROUP" if kind in (GEMV, GEMV_FAST) else "E_DIALECT", "AWQ-CHK-014", CONFIG,
                 text(group, f'"group_size": {GROUP_SIZE // 2}'))  # fmt: skip
     yield fault("group-size-divides-not", "a group size that does not divide K", "E_GROUP", "AWQ-CHK-014", CONFIG,
                 text(group, '"group_size": 40'))  # fmt: skip
@@ -132,7 +132,7 @@ def _awq(kind: Kind) -> Iterator[Fault]:
     yield Fault(kind, f"version-{told}", f"the tensors are of {version}, the version says {told}", "E_DIALECT",
                 "AWQ-CHK-010", CONFIG, text(f'"version": "{version}"', f'"version": "{told}"'),
                 refs=("https://github.com/huggingface/transformers/pull/42776",))  # fmt: skip
-    yield Fault(kind, "version-unknown", "a version that does not exist", "E_CONFIG", "AWQ-CHK-010", CONFIG,
+    yield Fault(kind, "version-unknown", "a version that does not exist", "E_DIALECT", "AWQ-CHK-010", CONFIG,
                 text(f'"version": "{version}"', '"version": "gemm2"'))  # fmt: skip
     yield Fault(kind, "spellings-differ", "bits and w_bit contradict each other", "E_CONFIG", "AWQ-CHK-007", CONFIG,
                 text('"bits": 4,', '"bits": 4, "w_bit": 8,'))  # fmt: skip
@@ -141,7 +141,10 @@ def _awq(kind: Kind) -> Iterator[Fault]:
 
 
 def _own() -> Iterator[Fault]:
-    yield Fault(GPTQ, "version-missing", "no checkpoint_format: v1 or v2", "E_CONFIG", "AWQ-CHK-012", CONFIG,
+    yield Fault(GEMM, "symmetric-ambiguous", "zero_point false, and no zero points: gemm or int4pack", "E_DIALECT",
+                "AWQ-CHK-017", SHARD, text(r'\.qzeros"', '.qzerox"'), twin="zero-points-denied", level="SHOULD",
+                comment="A loader that knows of no int4pack reads gemm.")  # fmt: skip
+    yield Fault(GPTQ, "version-missing", "no checkpoint_format: v1 or v2", "E_DIALECT", "AWQ-CHK-012", CONFIG,
                 text(r',\n *"checkpoint_format": "gptq_v2"', ""))  # fmt: skip
     yield Fault(GPTQ, "g-idx-reorders", "a g_idx that gives the first two groups to each other", "E_DIALECT",
                 "AWQ-LAY-011", SHARD, _exchanged_groups, twin="g-idx")  # fmt: skip
@@ -152,10 +155,10 @@ def _own() -> Iterator[Fault]:
 
 
 def _exchanged_groups(data: bytes) -> bytes:
-    groups = [b"".join(g.to_bytes(4, "little") * GROUP_SIZE for g in pair) for pair in ((0, 1), (1, 0))]
-    if data.count(groups[0]) != 1:
+    first, second = (number.to_bytes(4, "little") * GROUP_SIZE for number in range(2))
+    if data.count(first + second) != 1:
         raise ValueError("no g_idx")
-    return data.replace(*groups)
+    return data.replace(first + second, second + first)
 
 
 CASES: Final = (

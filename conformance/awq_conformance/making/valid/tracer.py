@@ -8,6 +8,7 @@ dtype of an output holds them exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from typing import Final
 
@@ -23,24 +24,36 @@ GROUP_SIZE: Final = 16
 """Five groups in a row, so that a row of zero points ends with an unused nibble; no two of these numbers are equal."""
 
 
-def tensors(rows: int, columns: int, group_size: int) -> Iterator[tuple[str, str, QuantizedTensor]]:
-    """Yield name, what varies, and weight of each tracer of this shape; three digits number codes, two groups."""
+@dataclass(frozen=True)
+class Tracer:
+    """A weight whose ``what`` (code, zero point or scale) show one digit of their own indices."""
+
+    name: str
+    what: str
+    tensor: QuantizedTensor
+
+    @property
+    def title(self) -> str:
+        """Return what it holds, in one line."""
+        return f"each {self.what} is digit {self.name[-1]} of its own index"
+
+    @property
+    def comment(self) -> str:
+        """Return what it shows."""
+        n, k = self.tensor.shape
+        shape = f"{n} x {k}, group size {self.tensor.group_size}"
+        return f"{shape}. W shows the digits; read wrong, it shows where each {self.what} came from."
+
+
+def tracers(rows: int, columns: int, group_size: int) -> Iterator[Tracer]:
+    """Yield the tracers of a shape whose codes three digits can number, and whose groups two."""
     codes, groups = (rows, columns), (rows, columns // group_size)
     for digit in range(3):
-        yield f"codes-{digit}", "code", _tensor(codes, groups, _digit(codes, digit), 0, 1)
+        yield Tracer(f"codes-{digit}", "code", _tensor(codes, groups, _digit(codes, digit), 0, 1))
     for digit in range(2):
-        yield f"zeros-{digit}", "zero point", _tensor(codes, groups, 15, _digit(groups, digit), 1)
+        yield Tracer(f"zeros-{digit}", "zero point", _tensor(codes, groups, 15, _digit(groups, digit), 1))
     for digit in range(2):
-        yield f"scales-{digit}", "scale", _tensor(codes, groups, 1, 0, _digit(groups, digit) + 1)
-
-
-def told(name: str, what: str, rows: int, columns: int, group_size: int) -> dict[str, str]:
-    """Return title and comment of a tracer."""
-    shape = f"{rows} x {columns}, group size {group_size}"
-    return {
-        "title": f"each {what} is digit {name[-1]} of its own index",
-        "comment": f"{shape}. W shows the digits; read wrong, it shows where each {what} came from.",
-    }
+        yield Tracer(f"scales-{digit}", "scale", _tensor(codes, groups, 1, 0, _digit(groups, digit) + 1))
 
 
 def _digit(shape: tuple[int, int], digit: int) -> NDArray[np.uint8]:
@@ -63,9 +76,9 @@ def _tensor(
     )
 
 
-_SHAPE: Final = (ROWS, COLUMNS, GROUP_SIZE)
+def _accept(tracer: Tracer) -> Accept:
+    contents = one(tracer.tensor)
+    return Accept(f"tracer/{tracer.name}", tracer.title, lambda _: contents, req=VALUES, comment=tracer.comment)
 
-CASES: Final = tuple(
-    Accept(f"tracer/{name}", make=lambda _, t=tensor: one(t), req=VALUES, **told(name, what, *_SHAPE))  # type: ignore[misc]
-    for name, what, tensor in tensors(*_SHAPE)
-)
+
+CASES: Final = tuple(map(_accept, tracers(ROWS, COLUMNS, GROUP_SIZE)))
