@@ -18,6 +18,7 @@ from awq_conformance.process import limited_files
 from awq_conformance.profiles import Profile, profile_of
 from awq_conformance.selection import select
 from awq_conformance.state import play
+from awq_conformance.strays import adopted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,7 @@ def course(request: Request) -> Iterator[Course]:
         NothingToRunError: if it does not claim the profile.
     """
     cancel = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="awqc-") as name, limited_files(), ThreadPoolExecutor(1) as pool:
+    with tempfile.TemporaryDirectory(prefix="awqc-") as name, limited_files(), adopted(), ThreadPoolExecutor(1) as pool:
         scratch = Path(name)
         one_shot = OneShot(find(request.command), Folders(scratch / "calls"), cancel)
         ground = Ground(one_shot.folders, request.corpus, request.profile, request.timeout, request.grade)

@@ -6,13 +6,14 @@ import fcntl
 import hashlib
 import json
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from awq_conformance.adapter import digests, find
 from awq_conformance.report import result_of, result_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import FileIO
     from pathlib import Path
 
     from awq_conformance.cases import Case
@@ -49,24 +50,26 @@ def owned(folder: Path) -> Iterator[None]:
 class Journal:
     """The open journal of a run; each result is on disk before the next one is taken."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: FileIO) -> None:
         self._file = file
 
     def __call__(self, result: CaseResult) -> None:
         """Write one result."""
-        self._write(result_record(result))
+        self.write(result_record(result))
 
-    def _write(self, record: dict[str, Any]) -> None:
-        self._file.write(json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n")
-        self._file.flush()
+    def write(self, record: dict[str, Any]) -> None:
+        """Write one line; raise OSError where it does not fit, and leave nothing to be written later."""
+        line = memoryview(json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
+        while line:
+            line = line[self._file.write(line) :]
 
 
 @contextmanager
 def begun(folder: Path, request: Request) -> Iterator[Journal]:
     """Begin the journal of ``request``, with the results it resumes from; it is left behind for a later run."""
-    with (folder / NAME).open("w", encoding="utf-8") as file:
+    with (folder / NAME).open("wb", buffering=0) as file:
         journal = Journal(file)
-        file.write(json.dumps(_head(request)) + "\n")
+        journal.write(_head(request))
         for result in request.done.values():
             journal(result)
         yield journal

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final, cast
 
+from awq_conformance.strays import end_strays, marked
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Sequence
@@ -84,10 +86,12 @@ def execute(argv: Sequence[str], *, cwd: Path, timeout: float, cancel: threading
     Raises OSError when the program cannot be started, CancelledError when ``cancel`` was set meanwhile.
     """
     start = time.monotonic()
+    environment = marked()
     process = subprocess.Popen(
         argv,
         bufsize=0,
         cwd=cwd,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -102,6 +106,7 @@ def execute(argv: Sequence[str], *, cwd: Path, timeout: float, cancel: threading
             kill_group(process.pid)
         timed_out = ended is None
         status, usage = ended if ended is not None else os.wait4(process.pid, 0)[1:]
+        end_strays(environment)  # only now: before it was reaped, the process itself bore the mark
         for _ in range(_LAST_READS):
             if not _drain(pipe.fileno(), tail):
                 break

@@ -25,6 +25,7 @@ from awq_conformance.protocol import ONE_SHOT, SERVE, RunnerExit
 from awq_conformance.selection import EVERYTHING, NothingToRunError, Selection, select
 from awq_conformance.serving import Serving
 from awq_conformance.state import play
+from awq_conformance.strays import adopted
 from awq_conformance.verdict import Grade, Verdict
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def certify(request: Request, progress: Progress) -> Certification:
     """
     run = Certification(request)
     cancel = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="awqc-") as scratch, limited_files():
+    with tempfile.TemporaryDirectory(prefix="awqc-") as scratch, limited_files(), adopted():
         # Adapters are started by the pool's threads alone: an interrupt reaches the main thread, between no
         # fork and its record, and finds every child in the hands of a thread that watches `cancel`.
         pool = ThreadPoolExecutor(request.jobs)

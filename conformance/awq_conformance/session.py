@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from awq_conformance.process import TAIL_BYTES, CancelledError, kill_group
 from awq_conformance.protocol import HELLO, SERVE, STATUSES
+from awq_conformance.strays import end_strays, marked
 from awq_conformance.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -59,10 +60,12 @@ class Session:
     def __init__(self, argv: Sequence[str], cwd: Path, cancel: threading.Event) -> None:
         """Start the process; raises OSError when the program cannot be started."""
         self._cancel = cancel
+        self._environment = marked()
         self._process = subprocess.Popen(
             [*argv, SERVE],
             bufsize=0,
             cwd=cwd,
+            env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -178,6 +181,7 @@ class Session:
             return  # it has ended, and its number may be another's by now
         kill_group(self._process.pid)
         self._process.wait()
+        end_strays(self._environment)
         self._selector.close()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with suppress(OSError):

@@ -152,6 +152,15 @@ def breed_orphan(_: Path) -> None:
         hang()
 
 
+def breed_daemon(_: Path) -> None:
+    """Leave a process behind that has a session of its own, and a child in another, as a service would."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.setsid()
+        hang()
+
+
 def babble(_: Path) -> None:
     """Print 100 MB."""
     for _time in range(100):
@@ -249,7 +258,9 @@ VICES: dict[str, Vice] = {
     "accepts-and-rejects": on("dequant", lambda out: (out / "reject.txt").write_text("E_MAGIC\n")),
     "moody": on("dequant", change_mind),
     "babbles": on("dequant", babble),
+    "disk-full": on("dequant", lambda out: (out.parent / "ballast").write_bytes(bytes(1 << 23))),
     "leaves-orphan": on("dequant", breed_orphan),
+    "leaves-daemon": on("dequant", breed_daemon),
     "edits-input": on("dequant", edit_input),
     "segfaults": on("dequant", lambda _: os.kill(os.getpid(), signal.SIGSEGV)),
     "hangs-later": on("dequant", hang),

@@ -21,6 +21,7 @@ from awq_conformance.process import limited_files
 from awq_conformance.protocol import HELLO, ONE_SHOT, SERVE, Hello, RunnerExit
 from awq_conformance.selection import NothingToRunError
 from awq_conformance.serving import ServeAbandonedError
+from awq_conformance.strays import adopted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,12 @@ def examine(command: tuple[str, ...], corpus: Corpus, profile: str, timeout: flo
     done = Examination(command, corpus, profile, timeout)
     cancel = threading.Event()
     # As in a run: adapters are started by another thread than the one an interrupt reaches.
-    with tempfile.TemporaryDirectory(prefix="awqc-") as scratch, limited_files(), ThreadPoolExecutor(1) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="awqc-") as scratch,
+        limited_files(),
+        adopted(),
+        ThreadPoolExecutor(1) as pool,
+    ):
         try:
             pool.submit(_examine, done, Path(scratch), cancel, tell).result()
         finally:
