@@ -3,8 +3,8 @@
 Files are read by accelerate, called as AutoAWQ does; the model that it fills is made from the names and shapes of the
 tensors, for the checkpoints describe no whole architecture. AutoAWQ computes gemv and gemv_fast in CUDA only: for
 gemv, (q - z) * s and the cut to K/G columns are glue; for gemv_fast its packer is read backwards, on the digits of a
-running number, and q * s + zeros is glue. With --fast the adapter is one for gemv_fast, which stores no z, else for
-the other two.
+running number, and q * s + zeros, rounded once as in its kernel, is glue. With --fast the adapter is one for
+gemv_fast, which stores no z, else for the other two.
 """
 
 import sys
@@ -71,10 +71,10 @@ def _gemv_fast(module: Any, op: str) -> dict[str, Any]:
     places = torch.arange(n * k, dtype=torch.int32).view(n, k)
     digits = [pack_intweight(places >> shift & 15, interleave=4, kstride=64) for shift in range(0, 28, 4)]
     origin = sum((words[..., None] >> nibbles & 15).long() << 4 * i for i, words in enumerate(digits))
-    q = torch.empty(n * k, dtype=torch.float16)
-    q[origin.flatten()] = (module.qweight[..., None] >> nibbles & 15).half().flatten()
+    q = torch.empty(n * k, dtype=torch.float64)
+    q[origin.flatten()] = (module.qweight[..., None] >> nibbles & 15).double().flatten()
     groups = torch.arange(k) // module.group_size
-    return {"W.kn": (q.view(n, k).t() * module.scales[groups] + module.qzeros[groups]).numpy()}
+    return {"W.kn": (q.view(n, k).t() * module.scales[groups] + module.qzeros[groups]).half().numpy()}  # rounded once
 
 
 def _codes(codes: Any) -> Any:

@@ -1,22 +1,20 @@
 """compressed-tensors: its configuration, its matching of layers, its compressor; for gemm its AutoAWQConverter before.
 
-For ct-pack finding the files is glue; for gemm convert_checkpoint reads them. Scales are widened to F32 by the
-adapter, so that W is F32 whatever they were: compressed-tensors computes in their dtype.
+For ct-pack finding the files, and the configuration in them, is glue; for gemm convert_checkpoint reads them. Scales
+are widened to F32 by the adapter, so that W is F32 whatever they were: compressed-tensors computes in their dtype.
 """
 
-import json
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from peer import Layers, Peer, prefixes, run, tensors
+from peer import Layers, Peer, grown, prefixes, quantization, run, tensors
 
 
 def read(folder: Path, op: str) -> Layers:
     """Return W, or q, z and s, of each layer."""
-    method = json.loads((folder / "config.json").read_text()).get("quantization_config", {}).get("quant_method")
-    if method != "awq":
+    if quantization(folder).get("quant_method") != "awq":
         return _packed(folder, op)
     from compressed_tensors.entrypoints.convert import AutoAWQConverter, convert_checkpoint
 
@@ -29,9 +27,8 @@ def read(folder: Path, op: str) -> Layers:
 def _packed(folder: Path, op: str) -> Layers:
     import torch
     from compressed_tensors.quantization import QuantizationConfig, apply_quantization_config
-    from peer import grown
 
-    config = QuantizationConfig.model_validate(json.loads((folder / "config.json").read_text())["quantization_config"])
+    config = QuantizationConfig.model_validate(quantization(folder))
     stored = tensors(folder)
     names = prefixes(stored, "weight_packed")
     shapes = {name: stored[f"{name}.weight_shape"].tolist() for name in names}

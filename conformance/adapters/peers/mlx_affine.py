@@ -35,8 +35,11 @@ def read(folder: Path, op: str) -> Layers:
             for name, dimensions in linear.items():
                 _put(self, name.split("."), nn.Linear(*dimensions, bias=f"{name}.bias" in stored), nn.Module)
 
+    del op
     stored = shapes(folder)
-    linear = {name: (stored[f"{name}.qweight"][0], stored[f"{name}.scales"][-1]) for name in prefixes(stored, "qweight")}
+    linear = {
+        name: (stored[f"{name}.qweight"][0], stored[f"{name}.scales"][-1]) for name in prefixes(stored, "qweight")
+    }
     model, _ = load_model(folder, strict=False, get_model_classes=lambda config: (Model, Arguments))  # noqa: ARG005
     modules = dict(model.named_modules())
     layers = {}

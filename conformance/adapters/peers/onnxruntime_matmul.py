@@ -4,34 +4,33 @@ The tensors of gemv are its inputs byte for byte, but for columns of padding, wh
 configuration is glue.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from peer import Layers, Peer, prefixes, run, tensors
+from peer import Layers, Peer, group_size_of, prefixes, quantization, run, tensors
 
 
 def read(folder: Path, op: str) -> Layers:
     """Return W of each layer; there is no other ``op``."""
     del op
-    config = json.loads((folder / "config.json").read_text())["quantization_config"]
+    config = quantization(folder)
     stored = tensors(folder)
     layers = {}
     for name in prefixes(stored, "qweight"):
-        parts = (stored[f"{name}.{role}"].numpy() for role in ("qweight", "qzeros", "scales"))
-        layers[name] = {"W.kn": _product(*parts, config["group_size"])}
+        q, z, s = (stored[f"{name}.{role}"].numpy() for role in ("qweight", "qzeros", "scales"))
+        layers[name] = {"W.kn": _product(q, z, s, config)}
     return layers
 
 
-def _product(qweight: Any, qzeros: Any, scales: Any, group_size: int) -> Any:
+def _product(qweight: Any, qzeros: Any, scales: Any, config: dict[str, Any]) -> Any:
     import numpy as np
     import onnx
     import onnxruntime
     from onnx import helper, numpy_helper
 
     n, k = qweight.shape[0], qweight.shape[1] * 8
-    size = group_size if group_size > 0 else k
+    size = group_size_of(config, k)
     groups = k // size
     inputs = {
         "B": qweight.view(np.uint8).reshape(n, groups, size // 2),
@@ -39,7 +38,15 @@ def _product(qweight: Any, qzeros: Any, scales: Any, group_size: int) -> Any:
         "zero_points": np.ascontiguousarray(qzeros.view(np.uint8)[:, : (groups + 1) // 2]),
     }
     node = helper.make_node(
-        "MatMulNBits", ["A", *inputs], ["Y"], domain="com.microsoft", K=k, N=n, bits=4, block_size=size, accuracy_level=0
+        "MatMulNBits",
+        ["A", *inputs],
+        ["Y"],
+        domain="com.microsoft",
+        K=k,
+        N=n,
+        bits=4,
+        block_size=size,
+        accuracy_level=0,
     )
     a, y = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [k, w]) for name, w in (("A", k), ("Y", n)))
     graph = helper.make_graph(

@@ -1,4 +1,4 @@
-"""OpenVINO: its PyTorch front end turns AutoAWQ's module into a graph; W is what its CPU plugin computes for the weights.
+"""OpenVINO: its PyTorch front end makes a graph of AutoAWQ's module, and its CPU plugin computes W.
 
 The module is filled as in autoawq.py, by accelerate; the subgraph before the product is evaluated, so that no
 activation is quantised and no infinity meets a zero.
@@ -37,7 +37,7 @@ def _weights(module: Any) -> Any:
     import openvino as ov
     import torch
 
-    class Model(torch.nn.Module):
+    class Model(torch.nn.Module):  # type: ignore[misc]
         """One layer, with the configuration by which the front end knows what it is."""
 
         def __init__(self) -> None:

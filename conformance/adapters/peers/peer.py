@@ -111,11 +111,28 @@ def tensors(folder: Path) -> dict[str, Any]:
     return {name: shards[shard][name] for name, shard in weight_map.items()}
 
 
+def quantization(folder: Path) -> dict[str, Any]:
+    """Return the quantisation part of a configuration, for peers that read none: wherever it stands, as spelt there."""
+    config = json.loads((folder / "config.json").read_text())
+    for place in (config, config.get("text_config", {}), config.get("llm_config", {})):
+        if "quantization_config" in place:
+            found: dict[str, Any] = place["quantization_config"]
+            return found
+    own = next(file for name in ("quant_config.json", "quantize_config.json") if (file := folder / name).exists())
+    return dict(json.loads(own.read_text()))
+
+
+def group_size_of(config: Mapping[str, Any], k: int) -> int:
+    """Return the group size in either spelling; -1 means ``k``."""
+    size: int = config["group_size"] if "group_size" in config else config["q_group_size"]
+    return k if size == -1 else size
+
+
 def shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     """Return the shape of every tensor of a directory, by name: for peers whose model is made from them."""
     from safetensors import safe_open
 
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, "numpy") as shard:
             found |= {name: tuple(shard.get_slice(name).get_shape()) for name in shard.keys()}  # noqa: SIM118
@@ -169,7 +186,7 @@ def _diagnosed(error: Exception, peer: Peer) -> bool:
     if isinstance(error, FileNotFoundError | json.JSONDecodeError):
         return True
     kind = type(error)
-    if f"{kind.__module__}.{kind.__qualname__}" in ("safetensors_rust.SafetensorError", *peer.errors):
+    if f"{kind.__module__}.{kind.__qualname__}" in ("safetensors._safetensors_rust.SafetensorError", *peer.errors):
         return True
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
