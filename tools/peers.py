@@ -12,6 +12,7 @@ import json
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,13 @@ def certify(loader: Loader, profile: str, mode: str, jobs: int) -> None:
         raise SystemExit(f"peers: cannot run {shlex.join(loader.command)} on {profile}")
 
 
+def greeting(loader: Loader) -> dict[str, str]:
+    """Return the words of a loader's hello."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*loader.command, "hello", "-", folder], check=True, stdout=subprocess.DEVNULL)
+        return dict(word.split("=", 1) for word in (Path(folder) / "hello.txt").read_text("utf-8").split())
+
+
 def reported(loader: Loader, profile: str) -> dict[str, Any]:
     """Return the report of the last run."""
     report: dict[str, Any] = json.loads((REPORTS / profile / loader.name / "report.json").read_text("utf-8"))
@@ -92,7 +100,7 @@ def reported(loader: Loader, profile: str) -> dict[str, Any]:
 
 def row_of(loader: Loader, report: Mapping[str, Any]) -> Row:
     """Return the row of the matrix that a report stands for."""
-    hello = report["adapter"]["hello"] or {}
+    hello = report["adapter"]["hello"] or greeting(loader)
     results = report["results"]
     return {
         "loader": loader.name,
@@ -129,7 +137,8 @@ What the suite says of loaders of checkpoint directories that other projects pub
 adapter in [adapters/peers](adapters/peers), whose head says which part of the reading is the project's own and which
 is glue. Most of them were written to read good files and check little: *valid* tells how many good ones are read
 right, *malformed* how many bad ones are noticed. A refusal counts only where the project's own code says what is
-wrong; [peer.py](adapters/peers/peer.py) has the rule. All of this was run on one machine, without a GPU.
+wrong; [peer.py](adapters/peers/peer.py) has the rule. A run is inconclusive where the loader does not read the small
+good file that every run begins with. All of this was run on one machine, without a GPU.
 """
 
 
@@ -138,7 +147,7 @@ def as_markdown(rows: Iterable[Row], corpus: str) -> str:
     rows = list(rows)
     modes = " and ".join(dict.fromkeys(mode for row in rows for mode in row["modes"]))
     lines = [HEAD, f"Corpus `{corpus[:16]}`; called {modes or 'not at all'}.", ""]
-    lines += ["| loader | package | profile | asked | verdict | reached | valid | malformed | explanation |"]
+    lines += ["| loader | package | profile | asked | verdict | reached | valid | malformed | why, where it is known |"]
     lines += ["|---|---|---|---|---|---|---:|---:|---|"]
     for row in rows:
         valid, malformed = ("{}/{}".format(*row[key]) for key in ("valid", "malformed"))

@@ -1,7 +1,9 @@
 """transformers' from_pretrained: files, configuration and loading are its own, arithmetic is its quantisers' backends'.
 
 These are GPTQModel's torch layers for AWQ and GPTQ, and compressed-tensors. The checkpoints describe no whole
-architecture, so the model that from_pretrained fills is made from the names and shapes of their tensors.
+architecture, so the model that from_pretrained fills is made from the names and shapes of their tensors, with a head
+beside them, for the last layer of a model is never taken for a quantised one. The dtype asked for is F16
+throughout, as W may have one only; weights with scales in BF16 are rounded twice for it.
 """
 
 import os
@@ -26,6 +28,9 @@ def read(folder: Path, op: str) -> Layers:
         def __init__(self, config: Any) -> None:
             super().__init__(config)
             grown(self, {name: torch.nn.Linear(k, n, bias=f"{name}.bias" in stored) for name, (n, k) in linear.items()})
+            if "lm_head" not in dict(self.named_children()):
+                n, k = stored.get("lm_head.weight", (8, 8))
+                self.lm_head = torch.nn.Linear(k, n, bias=False)
             self.post_init()
 
     del op
