@@ -90,6 +90,7 @@ fixtures: setup
 bench: setup
 	$(BIN)/python tools/bench/open_index.py
 	$(BIN)/python tools/bench/malformed.py
+	$(BIN)/python tools/bench/convert.py 1
 	$(BIN)/python tools/bench/certify.py
 
 fuzz: setup

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, a file of this folder sees its neighbours only
 
 from awqformat import schema  # noqa: E402
-from awqformat.errors import CODES  # noqa: E402
+from awqformat.errors import CHECKPOINT_CODES, CODES  # noqa: E402
 from awqformat.fields import Field, walk  # noqa: E402
 from tools import kaitai, specification  # noqa: E402
 
@@ -100,6 +100,13 @@ def container() -> str:
     return _filled("spec/container.md", _tables() | {"raised": _raised()})
 
 
+def checkpoints() -> str:
+    """Return the checkpoints chapter with the table of its error codes."""
+    by_code = _by_code(["checkpoints"], CHECKPOINT_CODES)
+    rows = [f"`{code}` | {CHECKPOINT_CODES[code]} | {', '.join(ids)}" for code, ids in by_code.items()]
+    return _filled("spec/checkpoints.md", {"checkpoint-errors": _table("code | what triggers it | raised by", rows)})
+
+
 def readme() -> str:
     """Return the front page of the specification with the figures of what cases and tests cover."""
     rows = list(specification.summary(specification.chapters(), specification.coverage()))
@@ -138,10 +145,14 @@ def _tables() -> dict[str, list[str]]:
 
 def _raised() -> list[str]:
     """Return which requirements lead to each error code, from the text of the chapters that define errors."""
-    book = [chapter for chapter in specification.chapters() if chapter.name in ("container", "encryption")]
+    rows = [f"`{code}` | {', '.join(ids)}" for code, ids in _by_code(["container", "encryption"], CODES).items()]
+    return _table("code | raised by", rows)
+
+
+def _by_code(names: list[str], codes: Iterable[str]) -> dict[str, list[str]]:
+    book = [chapter for chapter in specification.chapters() if chapter.name in names]
     requirements = [requirement for chapter in book for requirement in chapter.requirements]
-    by_code = {code: [r.id for r in requirements if r.level == "MUST" and code in r.codes] for code in CODES}
-    return _table("code | raised by", [f"`{code}` | {', '.join(ids)}" for code, ids in by_code.items()])
+    return {code: [r.id for r in requirements if r.level == "MUST" and code in r.codes] for code in codes}
 
 
 def _fields_table(fields: list[Field]) -> list[str]:
@@ -167,6 +178,7 @@ DERIVED: dict[str, Callable[[], str]] = {
     "tools/loader/include/awq/format.h": c_header,
     "spec/awq.ksy": lambda: f"# {NOTICE}\n{kaitai.ksy()}",
     "spec/container.md": container,
+    "spec/checkpoints.md": checkpoints,
     "spec/README.md": readme,
 }
 """Every derived file, by its path in the repository, and the function that makes its text."""

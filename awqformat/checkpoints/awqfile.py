@@ -15,6 +15,7 @@ import numpy as np
 from awqformat import dtypes
 from awqformat.checkpoints.config import parse_config
 from awqformat.checkpoints.directory import CONFIG_FILES
+from awqformat.checkpoints.groups import without_codes
 from awqformat.checkpoints.model import Item, Layer, Model, Plain
 from awqformat.checkpoints.strict_json import Refused, parse_object
 from awqformat.container import meta
@@ -23,6 +24,7 @@ from awqformat.container.plan import plan_file
 from awqformat.container.reader import AwqFile
 from awqformat.dialects import DIALECTS, Form
 from awqformat.errors import AwqError
+from awqformat.model import QuantizedTensor
 from awqformat.schema import Dtype, Limit
 
 DIALECT: Final = "checkpoint.dialect"
@@ -54,6 +56,7 @@ def awq_model(file: AwqFile, where: str) -> Model:
                     info.zero_dtype is Dtype.NONE,
                     info.layout.end,
                     partial(file.get_quantized, info.name),
+                    partial(_groups, file, info.name),
                     forms.get(info.name),
                 )
             )
@@ -63,6 +66,10 @@ def awq_model(file: AwqFile, where: str) -> Model:
     texts = {name: metadata[key] for name, key in _TEXTS.items() if key in metadata}
     rest = {key: value for key, value in metadata.items() if key not in (DIALECT, FORMS, *_TEXTS.values())}
     return Model(where, None, origin if origin in DIALECTS else None, tuple(items), texts, rest)
+
+
+def _groups(file: AwqFile, name: str) -> list[QuantizedTensor]:
+    return without_codes(file.get_quantized(name))
 
 
 def _forms(text: str | None, file: AwqFile) -> dict[str, Form]:

@@ -13,9 +13,9 @@ from awqformat.checkpoints.directory import Directory
 from awqformat.checkpoints.exporting import Export, plan_export
 from awqformat.checkpoints.importing import directory_model
 from awqformat.checkpoints.losses import Losses
-from awqformat.checkpoints.model import Item, Layer, Model, digest
+from awqformat.checkpoints.model import Layer, Model, digest
 from awqformat.checkpoints.places import MisuseError, Place
-from awqformat.checkpoints.shards import SHARD_SIZE, write_text
+from awqformat.checkpoints.shards import SHARD_SIZE, write_parts
 from awqformat.container.contents import Deferred
 from awqformat.container.reader import safe_open
 from awqformat.container.source import open_source
@@ -25,7 +25,7 @@ from awqformat.pipeline import in_order
 from awqformat.remote import local_path
 
 Progress = Callable[[str, str, int], None]
-"""Called with the step ("converting", "verifying"), a tensor's name, and the bytes done with it."""
+"""Called with the step ("checking", "converting", "verifying"), a tensor's name, and the bytes done with it."""
 
 _NOT_COPIED: Final = (".safetensors", ".index.json", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".npz", ".awq",
                       ".h5", ".msgpack", ".tflite", ".ot", ".mlmodel")  # fmt: skip
@@ -78,13 +78,16 @@ class Conversion:
         self._target = target
         self._open = ExitStack()
         self._export: Export | None = None
+        self.copied: list[str] = []
         self._tensors: dict[str, Deferred] = {}
+        self._checked = False
         places.check_target(source, target, force=force)
         _check_direction(source, target, to)
         try:
             self.model = self._opened(source, dialect, group_size)
             self.dialect = self._target_dialect(to)
             if self.dialect is None:
+                self.copied = []  # a file has no room for them
                 self._tensors = awqfile.deferred(self.model)
                 self._metadata = awqfile.entries(self.model)
                 self.size = awqfile.file_size(self._tensors, self._metadata)
@@ -104,10 +107,8 @@ class Conversion:
             self.copied = [name for name in self._directory.others
                            if not name.startswith(".") and not name.endswith(_NOT_COPIED)]  # fmt: skip
             return directory_model(self._directory, self.losses, dialect=dialect, group_size=group_size)
-        self.copied = []
         if dialect is not None or group_size is not None:
             raise MisuseError("--from and --group-size are about a directory; an .awq file tells itself")
-        _check_foreign(source)
         return awqfile.awq_model(self._open.enter_context(safe_open(source, mode="pread")), str(source))
 
     def _target_dialect(self, to: str | None) -> str | None:
@@ -117,24 +118,49 @@ class Conversion:
             raise MisuseError("--to has to name a dialect: the file does not say which one it was imported from")
         return self.model.origin
 
+    def check(self, *, workers: int = 1, progress: Progress | None = None) -> None:
+        """Read scales and zero points, and refuse what they rule out; nothing is written before that.
+
+        Raises:
+            AwqError: as :meth:`run`.
+        """
+        if self._checked:
+            return
+        export = self._export
+
+        def checked(layer: Layer) -> Layer:
+            if export is not None:
+                export.check(layer, self.losses)
+            else:
+                layer.groups()
+            return layer
+
+        wanted = [layer for layer in self.model.layers
+                  if self.model.dialect is not None or (export is not None and not export.keeps(layer))]  # fmt: skip
+        for layer in in_order(checked, wanted, workers):
+            if progress is not None:
+                progress("checking", layer.name, layer.size)
+        self._checked = True
+
     def run(self, *, workers: int = 1, progress: Progress | None = None) -> None:
         """Write the target, read it back, compare, and only then give it its name.
 
         Args:
             workers: threads; each holds one layer.
-            progress: told of every tensor that is done, twice: converted, and verified.
+            progress: told of every tensor that is done: checked, if it is a layer, converted, and verified.
 
         Raises:
             AwqError: if a tensor of the source is not what it should be, or would lose what is not allowed.
             OSError: if the file system refuses.
         """
+        self.check(workers=workers, progress=progress)
 
         def told(step: str, name: str, size: int) -> None:
             if progress is not None:
                 progress(step, name, size)
 
+        sizes = {item.name: item.size for item in self.model.items}
         if self._export is None:
-            sizes = {item.name: item.size for item in self.model.items}
             with places.new_file(self._target) as path:
                 save_file(
                     self._tensors,
@@ -150,8 +176,8 @@ class Conversion:
                                          progress=lambda item: told("converting", item.name, item.size))  # fmt: skip
             if self._directory is not None:
                 for name in self.copied:
-                    write_text(folder / name, self._directory.file(name))
-            _compare(folder, self._export, digests, workers, lambda item: told("verifying", item.name, item.size))
+                    write_parts(folder / name, self._directory.parts(name))
+            _compare(folder, self._export, digests, workers, lambda name: told("verifying", name, sizes[name]))
 
     def facts(self) -> dict[str, Any]:
         """Return the plan as plain data."""
@@ -192,6 +218,8 @@ class Conversion:
 
 def _check_direction(source: Place, target: Place, to: str | None) -> None:
     """Refuse what is no conversion, and a target whose name says something else than the command."""
+    if not places.is_directory(source):
+        _check_foreign(source)
     if to is not None and places.is_file_name(target):
         raise MisuseError(f"--to {to} makes a directory, but {target} is named as an .awq file")
     if places.is_directory(source):
@@ -224,7 +252,7 @@ def _review(path: Path, step: Callable[[str], None]) -> None:
 
 
 def _compare(
-    folder: Path, export: Export, digests: dict[str, bytes], workers: int, step: Callable[[Item], None]
+    folder: Path, export: Export, digests: dict[str, bytes], workers: int, step: Callable[[str], None]
 ) -> None:
     """Read a finished directory back as anybody would, and compare q, z and s of each layer, and all other bytes."""
     with Directory(folder) as directory:
@@ -239,4 +267,4 @@ def _compare(
                 raise AwqError(
                     "E_SHARD", item.name, "read back", expected=f"the {what} that were written", got="others"
                 )
-            step(item)
+            step(item.name)

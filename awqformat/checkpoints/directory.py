@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Final
@@ -68,14 +69,14 @@ class Directory:
         """Bytes of all tensors."""
         return sum(stored.size for stored in self.tensors.values())
 
-    def file(self, name: str) -> bytes:
-        """Return the bytes of one of the other files.
+    def parts(self, name: str) -> Iterator[memoryview]:
+        """Yield the bytes of one of the other files, a few at a time.
 
         Raises:
             AwqError: E_FILE or E_IO if they cannot be read.
         """
         with self._folder.open(name) as source:
-            return bytes(source.read(0, source.size))
+            yield from source.parts(0, source.size)
 
     def close(self) -> None:
         """Close all shards."""
@@ -132,7 +133,7 @@ def _weight_map(index: str, text: str) -> dict[str, str]:
 
 
 def _inside(name: str) -> bool:
-    return name.endswith(".safetensors") and not name.startswith(".") and not any(c in name for c in "/\\:?#\0")
+    return name.endswith(".safetensors") and not name.startswith(".") and not any(c in name for c in "/\\:?#%\0")
 
 
 def _opened(folder: Folder, shard: str, index: str, names: list[str] | None) -> Source:

@@ -12,11 +12,13 @@ import numpy as np
 from awqformat import dtypes
 from awqformat.checkpoints.blocks import encode_layer
 from awqformat.checkpoints.export_config import EXPORTABLE, Exported, config_text
+from awqformat.checkpoints.groups import check_groups
 from awqformat.checkpoints.losses import Losses
 from awqformat.checkpoints.model import Item, Layer, Model, digest, named
 from awqformat.checkpoints.shards import SHARD_SIZE, Shard, ShardWriter, Spec, plan_shards, write_text
 from awqformat.dialects import DIALECTS, Dialect, Form, specs, usual_form
 from awqformat.dialects import Layer as Shape
+from awqformat.dialects.layer import zeros_of
 from awqformat.errors import AwqError
 from awqformat.pipeline import in_order
 from awqformat.schema import Dtype
@@ -78,6 +80,29 @@ class Export:
         for name, text in self.texts.items():
             write_text(folder / name, text)
         return digests
+
+    def check(self, layer: Layer, losses: Losses) -> None:
+        """Refuse a layer whose scales or zero points the dialect cannot keep.
+
+        Raises:
+            AwqError: as :meth:`write`.
+        """
+        shape = self.shapes[layer.name]
+        try:
+            for tensor in layer.groups():
+                check_groups(self.dialect, losses.narrowed(tensor, shape.scale_dtype, layer.prefix), shape)
+        except AwqError as error:
+            raise _of(layer, error) from None
+
+    def keeps(self, layer: Layer) -> bool:
+        """Return whether the dialect keeps a legal layer, whatever its values are."""
+        shape = self.shapes[layer.name]
+        zeros = zeros_of(self.dialect, shape.form)
+        return (
+            layer.scale_dtype is shape.scale_dtype
+            and (layer.symmetric or shape.form.zeros is not None)
+            and (zeros is None or zeros.packing is not None)
+        )
 
     def _stored(self, item: Item, losses: Losses) -> tuple[bytes, list[tuple[str, memoryview]]]:
         """Read an item; return the digest of what it says, and the bytes of its tensors by name."""

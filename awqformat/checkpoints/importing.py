@@ -11,6 +11,7 @@ from awqformat import dtypes
 from awqformat.checkpoints.blocks import decode_layer, expert_count
 from awqformat.checkpoints.config import QuantConfig, parse_config
 from awqformat.checkpoints.directory import CONFIG_FILES, Directory
+from awqformat.checkpoints.groups import decode_groups
 from awqformat.checkpoints.layers import sort_out
 from awqformat.checkpoints.losses import Losses
 from awqformat.checkpoints.model import Item, Layer, Model, Plain, named
@@ -126,6 +127,7 @@ class _Reader:
             shape.form.zeros is None,
             sum(stored.size for stored in parts.values()),
             partial(self._load, prefix, parts, dialect, shape, number),
+            partial(self._groups, prefix, parts, dialect, shape, number),
             shape.form,
         )
 
@@ -141,6 +143,19 @@ class _Reader:
         for loss in lost:
             self._losses.suffer(loss, prefix)
         return tensor
+
+    def _groups(
+        self, prefix: str, parts: Mapping[str, Stored], dialect: Dialect, shape: Shape, number: int | None
+    ) -> list[QuantizedTensor]:
+        """Read and decode scales and zero points of one layer."""
+        arrays = {role: stored.read() for role, stored in parts.items() if role != dialect.codes}
+        try:
+            tensors, lost = decode_groups(dialect, arrays, shape, number)
+        except AwqError as error:
+            raise _of(prefix, error) from None
+        for loss in lost:
+            self._losses.suffer(loss, prefix)
+        return tensors
 
 
 def _stated(parts: Mapping[str, Stored]) -> tuple[int, int] | None:

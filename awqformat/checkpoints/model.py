@@ -43,6 +43,8 @@ class Layer:
         group_size, scale_dtype, symmetric: as of a QuantizedTensor.
         size: bytes as stored.
         load: reads the tensor; raises AwqError if it is not what it should be.
+        groups: reads as little as tells its scales and zero points, of each expert if it has some; the codes are
+            others (see :mod:`awqformat.checkpoints.groups`).
         form: what the dialect of its origin leaves open, None if that is not known.
     """
 
@@ -53,6 +55,7 @@ class Layer:
     symmetric: bool
     size: int
     load: Callable[[], QuantizedTensor]
+    groups: Callable[[], list[QuantizedTensor]]
     form: Form | None = None
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import tempfile
@@ -67,6 +68,8 @@ def check_target(source: Place, target: Place, *, force: bool) -> None:
 
 def _check_remote(target: Place, *, force: bool) -> None:
     remote = Remote(str(target))
+    if not remote.listable:
+        raise OSError(errno.EROFS, "nothing can be written over http", str(target))
     with suppress(AwqError):  # what cannot even be asked for fails when it is written
         if remote.call("exists", remote.path) and not force:
             raise MisuseError(f"{target} exists; --force replaces it")
@@ -125,8 +128,7 @@ def upload(path: Path, url: str) -> None:
     except BaseException as error:
         with suppress(Exception):
             fs.rm(temporary, recursive=True)
-        if isinstance(error, OSError) and error.errno is not None:
+        if not isinstance(error, Exception):
             raise
-        if isinstance(error, Exception):
-            raise OSError(5, f"cannot be written: {str(error) or type(error).__name__}", url) from None
-        raise
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise OSError(getattr(error, "errno", None) or errno.EIO, reason, url) from None

@@ -159,9 +159,15 @@ class ShardWriter:
             self._file = None
 
 
-def write_text(path: Path, text: str | bytes) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a new file and flush it to the disk."""
+    write_parts(path, [text.encode()])
+
+
+def write_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """Write a new file of bytes as they come and flush it to the disk."""
     with path.open("xb") as file:
-        file.write(text if isinstance(text, bytes) else text.encode())
+        for part in parts:
+            file.write(part)
         file.flush()
         os.fsync(file.fileno())

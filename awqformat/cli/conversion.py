@@ -75,7 +75,7 @@ def _bars(total: int) -> Iterator[Told]:
     "--shard-size", type=_Size(), default=SHARD_SIZE, show_default="5GB", help="Bytes in one safetensors file."
 )
 @click.option("--force", is_flag=True, help="Replace TARGET if it exists.")
-@click.option("--dry-run", is_flag=True, help="Plan, print the plan, and stop.")
+@click.option("--dry-run", is_flag=True, help="Plan, check, print the plan, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 @one_line_errors
 def convert(
@@ -112,8 +112,10 @@ def convert(
     except MisuseError as error:
         raise click.UsageError(str(error)) from None
     with conversion:
-        if not dry_run:
-            with _bars(conversion.model.size) as told:
+        with _bars(conversion.model.size) as told:
+            if dry_run:
+                conversion.check(workers=workers, progress=told)
+            else:
                 conversion.run(workers=workers, progress=told)
         if as_json:
             facts = conversion.facts() | {"written": not dry_run, "lost": conversion.losses.lost}

@@ -92,7 +92,7 @@ MEANINGS: dict[str, tuple[dict[str, str], tuple[str, int | None, bool], tuple[st
 }  # fmt: skip
 
 
-@pytest.mark.req("AWQ-CHK-003", "AWQ-CHK-004", "AWQ-CHK-005", "AWQ-CHK-012")
+@pytest.mark.req("AWQ-CHK-032", "AWQ-CHK-033", "AWQ-CHK-003", "AWQ-CHK-004", "AWQ-CHK-005", "AWQ-CHK-012")
 @pytest.mark.parametrize("what", MEANINGS)
 def test_what_a_configuration_means(what: str) -> None:
     """Method, group size, whether absent zero points mean 8, and the dialects named."""
@@ -116,7 +116,7 @@ KERNELS = {
     "fuse_max_seq_len": 512,
     "modules_to_not_convert": ["lm_head"],
     "provider": "auto-round",
-    "meta": {"quantizer": "gptqmodel:1.0", "bits": 3},
+    "meta": {"uri": "https://host", "bits": 3},
 }
 
 
@@ -125,6 +125,22 @@ KERNELS = {
 def test_what_chooses_a_kernel_changes_nothing(key: str) -> None:
     """Keys for runtimes, and lists of exceptions, do not change what the bits mean."""
     assert parsed(texts(AWQ | {key: KERNELS[key]})) == parsed(texts(AWQ))
+
+
+@pytest.mark.parametrize(
+    ("said", "tool"),
+    [
+        ({"meta": {"quantizer": "gptqmodel:5.0"}}, "gptqmodel:5.0"),
+        ({"meta": {"quantizer": ["optimum:1.2", "auto_gptq:0.6"]}}, "optimum:1.2, auto_gptq:0.6"),
+        ({"autoround_version": "0.5"}, "auto-round 0.5"),
+        ({"meta": {"quantizer": 5}}, None),
+        ({"meta": []}, None),
+        ({}, None),
+    ],
+)
+def test_the_tool_that_names_itself(said: dict[str, Any], tool: str | None) -> None:
+    """GPTQModel, optimum and auto-round say who quantised; the others do not."""
+    assert parsed(texts(AWQ | said)).tool == tool
 
 
 FAULTS: dict[str, tuple[dict[str, str], str]] = {
@@ -171,7 +187,7 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.req("AWQ-CHK-002", "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-007")
+@pytest.mark.req("AWQ-CHK-034", "AWQ-CHK-002", "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-007")
 @pytest.mark.parametrize("what", FAULTS)
 def test_configurations_that_are_refused(what: str) -> None:
     """Each message names the file, the key, and what would do."""
@@ -235,6 +251,7 @@ def test_other_methods_are_refused_by_name(config: dict[str, Any], name: str) ->
     assert refusal(texts(config)).startswith(expected)
 
 
+@pytest.mark.req("AWQ-CHK-033")
 def test_other_modes_of_mlx_are_refused_by_name() -> None:
     """The microscaling modes of MLX are floats of another sort."""
     message = refusal({"config.json": json.dumps({"quantization": MLX | {"mode": "mxfp4"}})})

@@ -57,7 +57,7 @@ def test_texts_and_other_files(tmp_path: Path) -> None:
         assert list(opened.texts) == ["config.json", "quant_config.json"]
         assert json.loads(opened.texts["config.json"])["quantization_config"] == AWQ
         assert opened.others == ["tokenizer.json"]
-        assert opened.file("tokenizer.json") == b"[1]"
+        assert b"".join(opened.parts("tokenizer.json")) == b"[1]"
         assert opened.size == 3 * A.nbytes
 
 
@@ -72,7 +72,7 @@ def test_links_are_followed(tmp_path: Path) -> None:
 
 OUTSIDE = ["../model.safetensors", "/etc/model.safetensors", "a/model.safetensors", "a\\model.safetensors", "..",
            "", ".model.safetensors", "C:model.safetensors", "model.bin", "model.safetensors?x", "model\0.safetensors",
-           "https://host/model.safetensors"]  # fmt: skip
+           "https://host/model.safetensors", "%2e%2e%2fmodel.safetensors"]  # fmt: skip
 
 
 @pytest.mark.req("AWQ-CHK-001")

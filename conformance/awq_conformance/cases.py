@@ -227,7 +227,7 @@ def _case(root: Path, raw: dict[str, Any]) -> Case:
         seed=raw["seed"],
         made=raw["made"],
         files=tuple(File(_inside(file["path"]), file["sha256"], file["bytes"]) for file in raw["files"]),
-        expect=tuple(_tensor(tensor) for tensor in raw["expect"]),
+        expect=tuple(tensor_of(tensor) for tensor in raw["expect"]),
         refs=tuple(raw["refs"]),
         comment=raw["comment"],
         folder=_inside(raw.get("folder", "")),
@@ -251,7 +251,8 @@ def _mutation(raw: dict[str, Any]) -> Mutation:
     return Mutation(raw["what"], edits, raw["refreshed"])
 
 
-def _tensor(raw: dict[str, Any]) -> Tensor:
+def tensor_of(raw: dict[str, Any]) -> Tensor:
+    """Return a tensor from its account in the manifest; raises KeyError or ValueError where that is not one."""
     kind = _one_of(("quantised", "plain"), raw["kind"])
     return Tensor(
         number=raw["number"],

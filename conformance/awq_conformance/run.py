@@ -7,8 +7,10 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +24,7 @@ from awq_conformance.probes import Footing, Ground, ProbeError, probe
 from awq_conformance.process import limited_files
 from awq_conformance.profiles import Profile, profile_of
 from awq_conformance.protocol import ONE_SHOT, SERVE, RunnerExit
+from awq_conformance.reproduction import Reproduction, Workshop, choose, explanations_of
 from awq_conformance.selection import EVERYTHING, NothingToRunError, Selection, select
 from awq_conformance.serving import Serving
 from awq_conformance.state import play
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from awq_conformance.protocol import Hello
 
 _ROOM: Final = 4 << 20  # bytes a disk must have left, or a crash may be the disk's
+_SECONDS: Final = 10.0  # that are spent on showing failures again
+_ANNOTATED: Final = 24  # failures whose bytes are in a report
 BOTH: Final = (ONE_SHOT, SERVE)
 
 
@@ -41,8 +46,9 @@ class Request:
     """What to run: the adapter's command, a profile, a selection of its cases, and how.
 
     ``timeout`` is the least time limit of a one-shot call in seconds; ``seed`` makes the fresh random file and
-    ``holdout``, where given, a whole set of them. ``known`` are the failures that do not count. ``done`` are results
-    of an earlier run with the same request that was not finished.
+    ``holdout``, where given, a whole set of them. ``known`` are the failures that do not count. ``report`` is the
+    folder that failures are written to, to be seen again. ``done`` are results of an earlier run with the same
+    request that was not finished.
     """
 
     command: tuple[str, ...]
@@ -57,6 +63,7 @@ class Request:
     holdout: int | None = None
     known: Mapping[str, KnownFailure] = field(default_factory=dict)
     fail_fast: bool = False
+    report: Path | None = None
     done: Mapping[str, CaseResult] = field(default_factory=dict)
 
 
@@ -65,7 +72,8 @@ class Certification:
     """How a run went. ``inconclusive`` is the reason why there is no verdict, or an empty string.
 
     ``incomplete`` says why not every case was run, or is empty; ``diagnoses`` explain what failed, best first;
-    ``annotated`` are for some failures the bytes of the input that matter, by case.
+    ``annotated`` are for some failures the bytes of the input that matter, ``reproductions`` what came of showing
+    some of them again, by case.
     """
 
     request: Request
@@ -75,6 +83,7 @@ class Certification:
     results: dict[str, CaseResult] = field(default_factory=dict)
     diagnoses: tuple[Diagnosis, ...] = ()
     annotated: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    reproductions: dict[str, Reproduction] = field(default_factory=dict)
     restarts: int = 0
     abandoned: bool = False
     inconclusive: str = ""
@@ -117,13 +126,14 @@ class Certification:
         return self.exit is RunnerExit.CONFORMANT and whole and all_modes and graded
 
 
-Progress = Callable[[CaseResult | int], None]
+Progress = Callable[[CaseResult | int | str], None]
 
 
 def certify(request: Request, progress: Progress) -> Certification:
     """Run everything and return what came of it; never raises for what an adapter or an interruption does.
 
-    ``progress`` is called with the number of cases once it is known, then with each result as it comes.
+    ``progress`` is called with the number of cases once it is known, then with each result as it comes, and with
+    what is done after that.
     """
     run = Certification(request)
     cancel = threading.Event()
@@ -200,11 +210,14 @@ def _run(run: Certification, one_shot: OneShot, pool: ThreadPoolExecutor, scratc
             run.restarts, run.abandoned = serving.restarts, serving.abandoned
     run.diagnoses = pool.submit(_explain, run, profile, corpus, footing).result()
     corpus.verify()  # an adapter that edits its input has judged itself
-    if run.incomplete:
-        return
-    if all(run.results[name].verdict is Verdict.SKIPPED for name in selected):
-        raise NothingToRunError("every case was skipped")
-    run.inconclusive = stale(request.known, run.results)
+    if not run.incomplete:
+        if all(run.results[name].verdict is Verdict.SKIPPED for name in selected):
+            raise NothingToRunError("every case was skipped")
+        run.inconclusive = stale(request.known, run.results)
+    if request.report is not None and run.failures:
+        progress("showing failures again")
+        workshop = Workshop(run.argv, request.report.absolute(), scratch / "smaller", time.monotonic() + _SECONDS)
+        _show_again(run, profile, footing, pool, workshop)
 
 
 def _unseen(request: Request, profile: Profile, scratch: Path, hello: Hello) -> list[Case]:
@@ -220,6 +233,27 @@ def _explain(run: Certification, profile: Profile, corpus: Corpus, footing: Foot
     if not run.failures:
         return ()
     return profile.explain(footing, run.results, corpus)
+
+
+def _show_again(
+    run: Certification, profile: Profile, footing: Footing, pool: ThreadPoolExecutor, workshop: Workshop
+) -> None:
+    """Take failures apart, and show the first of each kind again; an interrupt ends that, and leaves the verdict."""
+    futures: dict[Future[Reproduction | None], str] = {}
+    try:
+        for result in choose(run.failures, run.request.known):
+            why = explanations_of(result, run.diagnoses)
+            futures[pool.submit(profile.reproduce, result, why, footing, workshop)] = result.case.id
+        for result in [one for one in run.failures if one.verdict is not Verdict.TWIN_FAILED][:_ANNOTATED]:
+            with suppress(OSError):
+                run.annotated[result.case.id] = profile.annotated(result)
+        wait(futures)
+    except KeyboardInterrupt:
+        footing.one_shot.cancel.set()
+    for future, name in futures.items():
+        shown = Reproduction(note="interrupted") if future.cancel() else future.result()
+        if shown is not None:
+            run.reproductions[name] = shown
 
 
 def _simplicity(case: Case) -> tuple[bool, int, str]:

@@ -13,6 +13,7 @@ from rich.text import Text
 from awq_conformance import report
 from awq_conformance.protocol import ONE_SHOT, RunnerExit
 from awq_conformance.report.matrix import matrix_of
+from awq_conformance.reproduction import kind_of
 from awq_conformance.screen import printable, put
 from awq_conformance.verdict import MEANING, Grade, Verdict
 
@@ -52,8 +53,11 @@ class Watch:
         """Remove the bar."""
         self._progress.stop()
 
-    def __call__(self, news: CaseResult | int) -> None:
-        """Take the number of cases, or one more result."""
+    def __call__(self, news: CaseResult | int | str) -> None:
+        """Take the number of cases, or one more result, or what is done after the last of them."""
+        if isinstance(news, str):
+            self._progress.update(self._task, description=f"{self._profile}: {news}")
+            return
         if isinstance(news, int):
             if self._progress.disable:
                 print(f"{self._profile}: {news} cases", file=sys.stderr, flush=True)
@@ -72,9 +76,11 @@ def tell(console: Console, run: Certification, written: list[Path]) -> None:
     orphaned = len(run.failures) - len(own)
     shown: dict[tuple[Verdict, str, str], list[CaseResult]] = {}
     for result in own:
-        shown.setdefault(_kind(result), []).append(result)
+        shown.setdefault(kind_of(result), []).append(result)
     for alike in list(shown.values())[:_SHOWN]:
         tell_failure(console, alike[0], alike[1:])
+        for result in alike:
+            _tell_reproduction(console, run, result.case.id)
     if len(shown) > _SHOWN:
         rest = sum(map(len, list(shown.values())[_SHOWN:]))
         put(console, (f"... and {rest} more failures", _BAD), (" (all of them: --report DIR)", ""))
@@ -104,12 +110,6 @@ def tell_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
         put(console, (f"  {line}", ""))
 
 
-def _kind(result: CaseResult) -> tuple[Verdict, str, str]:
-    """Return what makes failures alike: one of each kind is told in full."""
-    code = result.case.codes[0] if result.case.outcome == "reject" and result.case.codes else result.case.outcome
-    return result.verdict, result.finding.op, code
-
-
 def tell_failure(console: Console, result: CaseResult, alike: list[CaseResult]) -> None:
     """Print one failure: verdict, place, what is expected and what came; and the ids of those ``alike``."""
     case, finding = result.case, result.finding
@@ -129,6 +129,14 @@ def tell_failure(console: Console, result: CaseResult, alike: list[CaseResult]) 
         ids = ", ".join(other.case.id for other in alike[:_ALIKE_SHOWN])
         more = f" and {len(alike) - _ALIKE_SHOWN} more" if len(alike) > _ALIKE_SHOWN else ""
         put(console, (f"  alike: {ids}{more}", "dim"))
+
+
+def _tell_reproduction(console: Console, run: Certification, case: str) -> None:
+    shown, folder = run.reproductions.get(case), run.request.report
+    if shown is not None and shown.folder is not None and folder is not None:
+        put(console, ("  again: ", "dim"), (shlex.join(["sh", str(folder / shown.folder / "run.sh")]), ""))
+    elif shown is not None:
+        put(console, (f"  not shown again: {shown.note}", "dim"))
 
 
 def _tell_verdict(console: Console, run: Certification) -> None:

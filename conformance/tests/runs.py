@@ -14,6 +14,7 @@ from awq_conformance.judge import CaseResult, Limits, Terms
 from awq_conformance.probes import Footing
 from awq_conformance.process import Execution
 from awq_conformance.protocol import ONE_SHOT, parse_hello
+from awq_conformance.reproduction import Reproduction
 from awq_conformance.run import Certification, Request
 from awq_conformance.verdict import Finding, Grade, Verdict
 
@@ -32,7 +33,7 @@ def malformed(name: str, twin: str, **facts: Any) -> Case:
     """Return a malformed case: a byte of its twin was changed, and one removed."""
     edits = (Edit(22, b"\6", b"\5"), Edit(384, bytes(range(100)), b""))
     mutation = Mutation("a byte is wrong", edits, refreshed=True)
-    return _case(name, "reject", twin=twin, mutation=mutation, codes=("E_DIGEST",), **facts)
+    return _case(name, "reject", twin=twin, **{"mutation": mutation, "codes": ("E_DIGEST",), **facts})
 
 
 def result(case: Case, verdict: Verdict = Verdict.PASS, detail: str = "", **facts: Any) -> CaseResult:
@@ -84,6 +85,10 @@ def mixed() -> Certification:
         result(valid("model/should", level="SHOULD"), Verdict.CRASH, "killed by SIGSEGV", status=None),
         diagnoses=(Diagnosis("zeros-plus-one", "1 is added to every zero point", "all of 8 files", (bad.id,)),),
         annotated={bad.id: [region, {**region, "offset": 386, "guilty": False}]},
+        reproductions={
+            bad.id: Reproduction("repro/model--bad"),
+            "model/should": Reproduction(note="it fails only sometimes"),
+        },
         restarts=2,
     )
 

@@ -55,6 +55,8 @@ def test_flags_are_shown_with_their_meaning() -> None:
 def test_a_memory_bomb_is_a_malformed_file_that_claims_far_more_than_it_holds() -> None:
     """64 MiB more, which is where the narrow limit begins; every such file is one, and no other."""
     for case in CORPUS.kept:
+        if case.folder:
+            continue
         data = case_file(case).read_bytes()
         bomb = case.outcome == "reject" and claimed(data) >= len(data) + (64 << 20)
         assert (MEMORY_BOMB in case.flags) == bomb, case.id

@@ -53,7 +53,7 @@ def test_every_report_follows_the_published_schema(zoo: Zoo, tmp_path: Path, bre
 @pytest.mark.parametrize("name", MADE)
 def test_whatever_happens_fits_the_schema(name: str) -> None:
     """Failures of every kind, skips, annotated bytes, a folder that shows one again."""
-    check(record_of(MADE[name](), {"model/bad": "repro/model-bad"}))
+    check(record_of(MADE[name]()))
 
 
 def test_the_schema_is_strict() -> None:
@@ -78,7 +78,7 @@ def test_the_schema_is_strict() -> None:
 
 def test_the_record_says_what_happened() -> None:
     """Counts by level, cases by requirement, error codes, the explanation, the guilty bytes."""
-    record = record_of(runs.mixed(), {"model/bad": "repro/model-bad"})
+    record = record_of(runs.mixed())
     assert record["counts"]["MUST"] == {"passed": 3, "skipped": 1, "failed": 3}
     assert record["counts"]["SHOULD"] == {"passed": 0, "skipped": 0, "failed": 1}
     assert record["codes"] == {"matched": 1, "given": 2}
@@ -88,7 +88,7 @@ def test_the_record_says_what_happened() -> None:
     assert "SHA-256" in record["sentences"]["AWQ-CON-041"]
     bad = next(result for result in record["results"] if result["id"] == "model/bad")
     assert [region["guilty"] for region in bad["annotated"]] == [True, False]
-    assert bad["reproduction"] == "repro/model-bad"
+    assert bad["reproduction"] == {"folder": "repro/model--bad", "note": ""}
     assert list(record).index("diagnoses") < list(record).index("counts") < list(record).index("results")
 
 

@@ -24,7 +24,7 @@ def valid() -> tuple[Contents, ...]:
     """Return the contents of every valid file that is kept."""
     files = []
     for case in CORPUS.kept:
-        if case.outcome == "accept":
+        if case.outcome == "accept" and not case.folder:
             with safe_open(case.input, verify="all") as file:
                 files.append(file.contents())
     return tuple(files)

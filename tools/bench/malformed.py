@@ -50,7 +50,7 @@ def cpp(path: Path, out: Path) -> tuple[float, int]:
 def main() -> None:
     """Print the worst of each figure, and the case that gave it."""
     corpus = load(default_root())
-    rejects = [case for case in corpus.kept if case.outcome == "reject"]
+    rejects = [case for case in corpus.kept if case.outcome == "reject" and not case.folder]
     python(rejects[0])  # imports and caches
     mine = {case.id: python(case) for case in rejects}
     print(f"{len(rejects)} malformed files, the largest of {max(case.files[0].size for case in rejects)} bytes")

@@ -33,7 +33,7 @@ from tools.fuzz.outcome import ACCEPT, Library, Loader, Reader, python_reader  #
 def seeds() -> list[bytes]:
     """Return the valid files of the corpus."""
     cases = load(ROOT / "fixtures").cases.values()
-    return [case.input.read_bytes() for case in cases if case.outcome == ACCEPT and not case.made]
+    return [case.input.read_bytes() for case in cases if case.outcome == ACCEPT and not (case.made or case.folder)]
 
 
 def mutant(files: Sequence[bytes], seed: str, number: int) -> tuple[bytes, Mode]:

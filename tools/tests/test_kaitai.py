@@ -101,7 +101,8 @@ def _fields(name: str, data: bytes, structure: Any) -> Iterator[str]:
 def test_every_valid_file_parses_to_the_same_fields(parser: Any) -> None:
     """Header, table, tail, records, names, extents, META and digests of all accept cases, field by field."""
     cases = json.loads((CORPUS / "manifest.json").read_text(encoding="utf-8"))["cases"]
-    accepted = [CORPUS / case["files"][0]["path"] for case in cases if case["outcome"] == "accept" and not case["made"]]
+    kept = [case for case in cases if case["profile"] == "core" and not case["made"]]
+    accepted = [CORPUS / case["files"][0]["path"] for case in kept if case["outcome"] == "accept"]
     assert len(accepted) > 40
     wrong = []
     for path in accepted:

@@ -13,9 +13,10 @@ from typing import Any
 
 import click
 
-from awq_conformance import journal, known, report, terminal
+from awq_conformance import journal, known, report, reproduction, terminal
 from awq_conformance.adapter import AdapterMissingError
 from awq_conformance.cli.options import CORPUS, PROFILE, end, end_on_signals, load_corpus, selecting, selection_of
+from awq_conformance.judge import CaseResult
 from awq_conformance.protocol import ONE_SHOT, SERVE, RunnerExit
 from awq_conformance.run import BOTH, Certification, Request, certify
 from awq_conformance.screen import Screen
@@ -35,7 +36,12 @@ _GRADES = {str(grade): grade for grade in (Grade.EXACT, Grade.BOUNDED, Grade.FUN
 @click.option(
     "--mode", type=click.Choice(list(_MODES)), default="both", show_default=True, help="How to call the adapter."
 )
-@click.option("--report", "folder", type=click.Path(path_type=Path), help="Folder for reports and the certificate.")
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder for reports, the certificate, and failures shown again.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run that was cut short in the --report folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure of level MUST.")
 @click.option("--holdout", type=click.IntRange(min=0), metavar="SEED", help="Add random cases nobody can tune to.")
@@ -117,6 +123,7 @@ def _own(stack: ExitStack, folder: Path) -> None:
 
 def _certify(console: Screen, request: Request, folder: Path | None, *, resume: bool = False) -> Certification:
     """Run one loader, keep its journal meanwhile, write its reports and tell the outcome."""
+    request = replace(request, report=folder)
     with ExitStack() as stack, terminal.Watch(console, request.profile) as watch:
         take = watch.__call__
         if folder is not None:
@@ -124,6 +131,7 @@ def _certify(console: Screen, request: Request, folder: Path | None, *, resume: 
                 if resume:
                     request = replace(request, done=journal.resumed(folder, request, request.corpus.cases))
                 report.prepare(folder)
+                reproduction.clear(folder)
                 write = stack.enter_context(journal.begun(folder, request))
             except journal.JournalError as error:
                 raise click.UsageError(str(error)) from error
@@ -133,7 +141,7 @@ def _certify(console: Screen, request: Request, folder: Path | None, *, resume: 
                 raise click.UsageError(f"--report {folder}: {error.strerror}") from error
 
             def take(news: Any) -> None:
-                if not isinstance(news, int) and news.case.id not in request.done:
+                if isinstance(news, CaseResult) and news.case.id not in request.done:
                     write(news)
                 watch(news)
 

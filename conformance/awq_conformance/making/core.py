@@ -55,7 +55,10 @@ def _written(contents: Contents) -> bytes:
 
 
 def expected(case: str, contents: Contents) -> tuple[Files, list[dict[str, Any]]]:
-    """Return what a perfect adapter writes for ``contents``, and the manifest's account of it."""
+    """Return what a perfect adapter writes for ``contents``, and the manifest's account of it, tensor by tensor.
+
+    The files lie in ``case``.expected.
+    """
     files: Files = {}
     expect = []
     for number, name in enumerate(sorted(contents.tensors)):

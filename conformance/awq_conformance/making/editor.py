@@ -113,6 +113,10 @@ class Editor:
         """Return where a section ends, before its padding."""
         return self.offset(kind) + self.get(self.section(kind), "size")
 
+    def info(self, i: int) -> TensorInfo:
+        """Return what the twin's index says of the i-th tensor."""
+        return self.infos()[i]
+
     def infos(self) -> list[TensorInfo]:
         """Return what the twin's index says, in index order; the names are their numbers."""
         twin = Editor(self._twin)

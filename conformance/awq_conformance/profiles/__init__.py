@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from awq_conformance.cases import Case, Corpus
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from awq_conformance.judge import CaseResult
     from awq_conformance.probes import Footing
     from awq_conformance.protocol import Hello
+    from awq_conformance.reproduction import Reproduction, Workshop
     from awq_conformance.state import Scenario
 
 
@@ -42,6 +43,18 @@ class Profile:
         """Return why the loader is wrong, as far as it can be told, best explanation first."""
         del footing, results, corpus
         return ()
+
+    def annotated(self, result: CaseResult) -> list[dict[str, Any]]:
+        """Return the bytes of a failed case's input that matter, as reports hold them. Raises OSError."""
+        del result
+        return []
+
+    def reproduce(
+        self, result: CaseResult, diagnoses: Sequence[Diagnosis], footing: Footing, workshop: Workshop
+    ) -> Reproduction | None:
+        """Show a failure again, in a folder of its own below that of the report; None where that cannot be done."""
+        del result, diagnoses, footing, workshop
+        return None
 
 
 def profile_of(corpus: Corpus, name: str) -> Profile:

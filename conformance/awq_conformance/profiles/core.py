@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from awq_conformance import diagnosis, fresh, state
+from awq_conformance import diagnosis, fresh, reproduction, state
 from awq_conformance.profiles import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from awq_conformance.cases import Case, Corpus
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Core(Profile):
-    """Adds random files, order and state , files too large to keep, and explanations."""
+    """Adds random files, order and state, files too large to keep, explanations, and failures shown again."""
 
     def stories(self, corpus: Corpus) -> dict[str, tuple[Case, state.Scenario]]:
         """Return the cases of order and state by id, each with its scenario."""
@@ -41,3 +41,13 @@ class Core(Profile):
     def explain(self, footing: Footing, results: Mapping[str, CaseResult], corpus: Corpus) -> tuple[Diagnosis, ...]:
         """Return why the loader is wrong, best explanation first."""
         return diagnosis.explain(footing.swift, footing.one_shot, results, corpus, footing.terms)
+
+    def annotated(self, result: CaseResult) -> list[dict[str, Any]]:
+        """Return the guilty bytes of a failed case's input, and some around them."""
+        return reproduction.annotated(result.case, result.finding)
+
+    def reproduce(
+        self, result: CaseResult, diagnoses: Sequence[Diagnosis], footing: Footing, workshop: reproduction.Workshop
+    ) -> reproduction.Reproduction:
+        """Show a failure again, on the smallest file that does."""
+        return reproduction.reproduce(result, diagnoses, footing, workshop)

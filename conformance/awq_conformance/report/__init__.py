@@ -18,7 +18,7 @@ from awq_conformance.report.summary import markdown
 from awq_conformance.report.tap import tap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from awq_conformance.run import Certification
 
@@ -44,12 +44,9 @@ def prepare(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def write(folder: Path, run: Certification, reproductions: Mapping[str, str] | None = None) -> list[Path]:
-    """Write every report, and the certificate where one is due; return their paths. Raises OSError.
-
-    ``reproductions`` are folders that show a failure again, relative to ``folder``, by case.
-    """
-    record = record_of(run, reproductions)
+def write(folder: Path, run: Certification) -> list[Path]:
+    """Write every report, and the certificate where one is due; return their paths. Raises OSError."""
+    record = record_of(run)
     report = _text(record).encode("utf-8")
     written = [_replace(folder / REPORT, report)]
     written += [_replace(folder / name, make(record).encode("utf-8")) for name, make in FORMATS.values()]

@@ -14,7 +14,7 @@ from awq_conformance.report.words import printable
 from awq_conformance.verdict import MEANING, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from awq_conformance.run import Certification
 
@@ -30,12 +30,12 @@ HEAD: Final = (
 _COLUMN: Final = {"PASS": "passed", "SKIPPED": "skipped"}
 
 
-def record_of(run: Certification, reproductions: Mapping[str, str] | None = None) -> Record:
-    """Return the whole report; ``reproductions`` are folders that show a failure again, by case."""
+def record_of(run: Certification) -> Record:
+    """Return the whole report."""
     request, footing, corpus = run.request, run.footing, run.request.corpus
-    folders = reproductions or {}
     results = [
-        result_record(result, run.annotated.get(name, ()), folders.get(name)) for name, result in run.results.items()
+        result_record(result, run.annotated.get(name, ()), run.reproductions.get(name))
+        for name, result in run.results.items()
     ]
     matched, given = codes(run)
     flags = {flag for result in results for flag in result["flags"]}

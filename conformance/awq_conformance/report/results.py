@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from awq_conformance.evidence import Evidence
@@ -14,18 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from awq_conformance.cases import Case
+    from awq_conformance.reproduction import Reproduction
 
 _EDITS: Final = 16  # of one mutation
 _EDIT_BYTES: Final = 64
 
 
 def result_record(
-    result: CaseResult, annotated: Sequence[dict[str, Any]] = (), reproduction: str | None = None
+    result: CaseResult, annotated: Sequence[dict[str, Any]] = (), reproduction: Reproduction | None = None
 ) -> dict[str, Any]:
     """Return one result as JSON values.
 
     ``annotated`` are regions of its input (offset, size, hex, field, value, guilty), where they are known, and
-    ``reproduction`` is a folder that shows the failure again, relative to the report.
+    ``reproduction`` is what came of showing the failure again, if that was tried.
     """
     case = result.case
     return {
@@ -57,7 +59,7 @@ def result_record(
             for op, execution in result.calls.items()
         },
         "annotated": [dict(region) for region in annotated],
-        "reproduction": reproduction,
+        "reproduction": None if reproduction is None else asdict(reproduction),
     }
 
 

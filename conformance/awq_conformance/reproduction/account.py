@@ -1,104 +1,121 @@
-"""A failure told to the loader's author: what is wrong, the sum that should come out, how to run it again."""
+"""A failure told to the loader's author: what is wrong, how the right value comes about, what the file is."""
 
 from __future__ import annotations
 
-import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awq_conformance.compare import expected
-from awq_conformance.protocol import ONE_SHOT, AdapterExit
+from awq_conformance.report.sentences import default_folder, sentences
+from awq_conformance.report.words import printable
+from awq_conformance.reproduction.script import due
 from awq_conformance.verdict import MEANING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from awq_conformance.diagnosis.names import Diagnosis
     from awq_conformance.reproduction.failure import Failure
     from awq_conformance.reproduction.region import Region
     from awq_conformance.reproduction.shrink import Shrunk
 
-_GUILTY = 8  # regions named
+_GUILTY: Final = 8  # regions named
+_LINES: Final = 9  # of what is in a file
+_TAIL: Final = 8  # lines of what the loader printed
 
 
-def account(
-    shrunk: Shrunk, failure: Failure, command: str, guilty: Sequence[Region], diagnosis: Diagnosis | None = None
-) -> str:
-    """Return the text of README.md, Markdown."""
-    case, verdict = failure.case, failure.finding.verdict.value
-    parts = [f"# {case.id}: {verdict}", sentence(failure)]
-    if diagnosis is not None:
-        parts.append(f"Why: {diagnosis.sentence}")
-    parts += [_block(arithmetic(failure))]
-    if guilty:
-        named = [f"{region.offset:#08x}  {region.field} = {region.value}" for region in guilty[:_GUILTY]]
-        more = [f".. and {len(guilty) - _GUILTY} more"] if len(guilty) > _GUILTY else []
-        about = "The fault is in" if case.mutation is not None else "It is made of"
-        parts += [f"{about} these bytes of `input.awq` (all of them are in `hexdump.txt`):", _block([*named, *more])]
-    parts += ["To run it again:", _block([command])]
-    if failure.seen.mode != ONE_SHOT:
-        parts.append(f"It was seen through `{failure.seen.mode}`; a process of its own may do better.")
-    parts += [_contents(failure, shrunk)]
-    return "\n\n".join(filter(None, parts)) + "\n"
+def account(shrunk: Shrunk, guilty: Sequence[Region], diagnoses: Sequence[Diagnosis] = ()) -> str:
+    """Return the text of README.md, Markdown; ``guilty`` are the regions of the file that the failure is about."""
+    failure = shrunk.failure
+    case, verdict = failure.case, failure.finding.verdict
+    parts = [f"# {case.id}: {verdict.value}", sentence(failure)]
+    parts += [f"Why: {diagnosis.sentence}." for diagnosis in diagnoses]
+    parts += [_block(arithmetic(failure)), *_bytes(failure, guilty), *_file(failure), *_output(failure)]
+    parts += ["To see it again:", _block(["sh run.sh"]), _contents(shrunk)]
+    return printable("\n\n".join(filter(None, parts)) + "\n")
 
 
 def sentence(failure: Failure) -> str:
-    """Return in one sentence what is wrong."""
-    case, finding, mismatch, tensor = failure.case, failure.finding, failure.mismatch, failure.tensor
-    ended = failure.seen.execution
-    if tensor is not None and mismatch is not None:
-        place = ", ".join(map(str, mismatch.index))
+    """Return in one or two sentences what is wrong."""
+    finding, element, tensor = failure.finding, failure.element, failure.tensor
+    if tensor is not None and element is not None:
+        found = element.mismatch
+        place = ", ".join(map(str, found.index))
         return (
-            f"{finding.what}[{place}] of tensor {tensor.number} `{tensor.name}` is {mismatch.got} where "
-            f"{mismatch.expected} is right ({mismatch.wrong} of {mismatch.total} elements are wrong)."
+            f"In `{finding.op}`, {finding.what}[{place}] of tensor {tensor.number} `{tensor.name}` is {found.got}; "
+            f"{found.expected} is right ({found.wrong} of {found.total} elements wrong)."
         )
-    if case.mutation is not None:
-        due = f"exit status {int(AdapterExit.REJECTED)} ({' or '.join(case.codes)})"
-        return f"The file is malformed, {case.mutation.what}: {due} is right, the loader ended with {ended}."
     where = "" if tensor is None else f"{finding.what} of tensor {tensor.number} `{tensor.name}`: "
-    detail = finding.detail or str(ended)
-    return f"The file is valid, and in `{finding.op}` the loader {MEANING[finding.verdict]}: {where}{detail}."
+    return f"{finding.verdict.value}: {MEANING[finding.verdict]}. In `{finding.op}`: {where}{finding.detail}."
 
 
 def arithmetic(failure: Failure) -> list[str]:
-    """Return how the first wrong element of W comes about, line by line; none where something else is wrong."""
-    mismatch, tensor = failure.mismatch, failure.tensor
-    if mismatch is None or tensor is None:
+    """Return how the first wrong element comes about, line by line; none where something else is wrong."""
+    element, tensor, lines = failure.element, failure.tensor, []
+    if element is None or tensor is None:
         return []
-    lines = []
+    found = element.mismatch
     if failure.finding.what == "W":
-        *row, k = mismatch.index
+        *row, k = found.index
         grouped = (*row, k // tensor.group_size)
-        q = int(expected(failure.case, tensor, "q").values[mismatch.index])
+        q = int(expected(failure.case, tensor, "q").values[found.index])
         z = int(expected(failure.case, tensor, "z").values[grouped])
         s = float(expected(failure.case, tensor, "s").values[grouped])
-        place, group = (", ".join(map(str, index)) for index in (mismatch.index, grouped))
+        place, group = (", ".join(map(str, index)) for index in (found.index, grouped))
         lines += [f"q[{place}] = {q}, z[{group}] = {z}, s[{group}] = {s!r} ({tensor.scale_dtype})"]
         # A product of at most 28 bits: float holds it without rounding.
         lines += [f"(q - z) * s = ({q} - {z}) * {s!r} = {(q - z) * s!r}"]
-    return [*lines, f"expected {mismatch.expected}", f"got      {mismatch.got}"]
+    return [*lines, f"expected {found.expected}", f"got      {found.got}"]
 
 
-def command_of(argv: Sequence[str], op: str, path: Path) -> str:
-    """Return one line of shell that runs the loader on ``path`` and shows what it says and writes."""
-    call = shlex.join([*argv, op, str(path)])
-    return f'out=$(mktemp -d) && {{ {call} "$out"; echo "exit status $?, outputs in $out:"; ls "$out"; }}'
+def _bytes(failure: Failure, guilty: Sequence[Region]) -> list[str]:
+    if not guilty:
+        return []
+    named = [f"{region.offset:#08x}  {region.field} = {region.value}" for region in guilty[:_GUILTY]]
+    more = [f".. and {len(guilty) - _GUILTY} more"] if len(guilty) > _GUILTY else []
+    about = "The element is made of these bytes"
+    if failure.case.mutation is not None:
+        about = f"The file is malformed: {failure.case.mutation.what}. The fault is in these bytes"
+    return [f"{about} (`hexdump.txt` has all of them):", _block([*named, *more])]
 
 
-def _contents(failure: Failure, shrunk: Shrunk) -> str:
-    size = failure.case.files[0].size
-    smallest = f"It is {shrunk.note}" if shrunk.note.startswith("the original") else ""
-    if not smallest:
-        why = f" ({shrunk.note})" if shrunk.note else ""
-        smallest = f"It is the smallest file found in {shrunk.calls} calls{why}"
-    lines = [f"- `input.awq`: {size} bytes. {smallest}."]
+def _file(failure: Failure) -> list[str]:
+    """Return what is in a valid file, or which rule a malformed one breaks."""
+    from awq_conformance.reproduction.anatomy import Anatomy  # only here: they need awqformat
+    from awq_conformance.reproduction.carried import refusal
+
+    case = failure.case
+    if case.mutation is None:
+        lines = list(Anatomy(case.input.read_bytes()).summary())
+        more = [f".. and {len(lines) - _LINES} more tensors"] if len(lines) > _LINES else []
+        return ["The file is valid:", _block([*lines[:_LINES], *more])]
+    problem = refusal(case.input)
+    told = [] if problem is None else [f"A reader should say: `{problem}`"]
+    known = sentences(default_folder())
+    rules = [f"> {rule}: {known[rule]}" for rule in case.req[:1] if rule in known]
+    return [f"Right is {due(case)}.", *told, *rules]
+
+
+def _output(failure: Failure) -> list[str]:
+    lines = failure.seen.execution.tail.decode("utf-8", "replace").splitlines()[-_TAIL:]
+    return ["The last lines that the loader printed:", _block(lines)] if lines else []
+
+
+def _contents(shrunk: Shrunk) -> str:
+    failure, size = shrunk.failure, shrunk.failure.case.files[0].size
+    found = "the file of the case"
+    if shrunk.smaller:
+        found = f"the smallest found in {shrunk.calls} calls"
+    elif shrunk.calls:
+        found += f": none of {shrunk.calls} smaller ones showed the failure"
+    why = f" ({shrunk.note})" if shrunk.note else ""
+    lines = [f"- `input.awq`: {size} bytes, {found}{why}."]
     if failure.case.mutation is not None:
         lines.append("- `twin.awq`: the valid file that it was made from.")
     elif failure.case.expect:
         lines.append("- `expected/`: what is right.")
-    wrote = f"{len(failure.seen.files)} files" if failure.seen.files else "nothing"
     fault = f" ({failure.seen.fault})" if failure.seen.fault else ""
-    lines.append(f"- `actual/`: what the loader wrote, {wrote}{fault}; `output.txt`: the end of what it printed.")
+    wrote = "what the loader wrote" if failure.seen.files else "empty: the loader wrote nothing that could be kept"
+    lines.append(f"- `actual/`: {wrote}{fault}. `output.txt`: the end of what it printed.")
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from awqformat.schema import Dtype, Limit, up
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_SHOWN: Final = 16  # elements of a run
+_SHOWN: Final = 8  # bytes of codes, or elements, that are told one by one
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,16 @@ class Extent:
             return None
         return Linear(prod(self.shape[:-1]), k, group, Dtype(scale), Dtype(zero))
 
+    @property
+    def summary(self) -> str:
+        """Return type, dimensions and grouping."""
+        dtype = self.dtype.name if self.dtype is not None else f"dtype {self.record['dtype']}"
+        told = f"{dtype} [{', '.join(map(str, self.shape))}]"
+        if self.layout is None:
+            return told
+        zeros = "zero points" if self.layout.zero_row else "no zero points"
+        return f"{told}, groups of {self.layout.group_size}, {self.layout.scale_dtype.name} scales, {zeros}"
+
     def row(self, index: tuple[int, ...]) -> int:
         """Return the number of the row that [.., n, k] or [.., n, g] is in."""
         row = 0
@@ -79,7 +89,7 @@ def claims_of_extent(extent: Extent, file_size: int, marks: Sequence[Mark]) -> I
         element = None if extent.dtype in (None, Dtype.NONE, Dtype.U4) else extent.dtype
         if element is not None:
             values = min(prod(extent.shape) * element.bits // 8, extent.size)
-            yield Claim(at, values, f"{name}: values", _values(element), element.bits // 8)
+            yield Claim(at, values, f"{name}: values", _values(element, "element"), element.bits // 8)
             yield Claim(at + values, extent.size - values, f"{name}: padding", unknown, 1)
         else:
             yield Claim(at, extent.size, name, unknown, 1)
@@ -87,7 +97,7 @@ def claims_of_extent(extent: Extent, file_size: int, marks: Sequence[Mark]) -> I
     width = layout.groups * layout.scale_dtype.bits // 8
     for part, start, row, unit, show in (
         ("codes", 0, layout.k // 2, 1, _nibbles("k")),
-        ("scales", layout.scales_at, width, layout.scale_dtype.bits // 8, _values(layout.scale_dtype)),
+        ("scales", layout.scales_at, width, layout.scale_dtype.bits // 8, _values(layout.scale_dtype, "g")),
         ("zeros", layout.zeros_at, layout.zero_row, 1, _nibbles("g")),
     ):
         held = min(layout.rows, max(0, -(-(min(extent.size, file_size - at) - start) // row))) if row else 0
@@ -104,47 +114,51 @@ def marks_of_element(extent: Extent, index: tuple[int, ...], what: str) -> list[
 
     For q the index is that of a code; for P it is the byte.
     """
-    layout = extent.layout
+    layout, at = extent.layout, extent.offset
     if what == "P":
-        return [Mark(extent.offset + index[0], 1)]
+        return [Mark(at + index[0], 1)]
     if layout is None:
         return []
-    row, k = extent.row(index), index[-1]
-    g = k // layout.group_size if what == "W" else k
-    places = {
-        "q": (row * (layout.k // 2) + k // 2, 1, (*index[:-1], k)),
-        "z": (layout.zeros_at + row * layout.zero_row + g // 2, 1, (*index[:-1], g)),
-        "s": (layout.scales_at + (row * layout.groups + g) * (width := layout.scale_dtype.bits // 8), width, None),
-    }
-    wanted = ["q", "z", "s"] if what == "W" else [what]
-    if not layout.zero_row and "z" in wanted:
-        wanted.remove("z")
+    *lead, last = index
+    row, g = extent.row(index), last // layout.group_size if what == "W" else last
     marks = []
-    for role in wanted:
-        at, size, nibble = places[role]
-        where = ", ".join(map(str, nibble or (*index[:-1], g)))
-        half = f" is the {'high' if nibble[-1] % 2 else 'low'} nibble" if nibble else ""
-        marks.append(Mark(extent.offset + at, size, f"{role}[{where}]{half}"))
+    if what in ("W", "q"):
+        marks.append(_mark_of_nibble("q", at + row * (layout.k // 2), (*lead, last)))
+    if what in ("W", "z") and layout.zero_row:
+        marks.append(_mark_of_nibble("z", at + layout.zeros_at + row * layout.zero_row, (*lead, g)))
+    if what in ("W", "s"):
+        width = layout.scale_dtype.bits // 8
+        place = ", ".join(map(str, (*lead, g)))
+        marks.append(Mark(at + layout.scales_at + (row * layout.groups + g) * width, width, f"s[{place}]"))
     return marks
+
+
+def _mark_of_nibble(role: str, start_of_row: int, index: tuple[int, ...]) -> Mark:
+    half = "high" if index[-1] % 2 else "low"
+    return Mark(start_of_row + index[-1] // 2, 1, f"{role}[{', '.join(map(str, index))}] is the {half} nibble")
 
 
 def _nibbles(letter: str) -> Show:
     def show(piece: bytes, start: int) -> str:
-        values = [nibble for byte in piece[: _SHOWN // 2] for nibble in (byte & 15, byte >> 4)]
-        first, more = 2 * start, " .." if len(piece) > _SHOWN // 2 else ""
-        return f"{letter} {first} .. {first + 2 * len(piece) - 1}: {' '.join(map(str, values))}{more}"
+        values = [nibble for byte in piece[:_SHOWN] for nibble in (byte & 15, byte >> 4)]
+        return _told(letter, 2 * start, 2 * len(piece), values)
 
     return show
 
 
-def _values(dtype: Dtype) -> Show:
-    numpy = dtypes.NUMPY[dtype]
+def _values(dtype: Dtype, letter: str) -> Show:
+    numpy = np.dtype(np.uint8) if dtype is Dtype.BOOL else dtypes.NUMPY[dtype]  # any byte may be there
 
     def show(piece: bytes, start: int) -> str:
-        whole = piece[: len(piece) // numpy.itemsize * numpy.itemsize][: _SHOWN // 2 * numpy.itemsize]
+        count = len(piece) // numpy.itemsize
+        shown = np.frombuffer(piece, numpy, min(count, _SHOWN))
         with np.errstate(all="ignore"):
-            shown = " ".join(str(value) for value in np.frombuffer(whole, numpy))
-        more = " .." if len(piece) > len(whole) else ""
-        return f"from {start // numpy.itemsize}: {shown}{more}" if start else f"{shown}{more}"
+            return _told(letter, start // numpy.itemsize, count, list(map(str, shown)))
 
     return show
+
+
+def _told(letter: str, first: int, count: int, shown: Sequence[object]) -> str:
+    """Return elements with the place of the first and the last of them."""
+    place = f"{letter} {first}" if count == 1 else f"{letter} {first} .. {first + count - 1}"
+    return f"{place}: {' '.join(map(str, shown))}{' ..' * (count > len(shown))}"

@@ -1,31 +1,98 @@
-"""The folder that shows a failure again: the smallest file, what is right, what came, and a line to run."""
+"""The folder that shows a failure again: the smallest file, what is right, what came, and a script to run."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from awq_conformance.reproduction.account import account, command_of
-from awq_conformance.reproduction.guilt import regions_of
-from awq_conformance.reproduction.hexdump import around, text, undone
-from awq_conformance.reproduction.shrink import USUAL, Bound, shrink
+from awq_conformance.adapter import AdapterMissingError
+from awq_conformance.process import CancelledError
+from awq_conformance.reproduction.account import account
+from awq_conformance.reproduction.failure import seen_again
+from awq_conformance.reproduction.guilt import regions_of, undone
+from awq_conformance.reproduction.hexdump import around, text
+from awq_conformance.reproduction.script import script
+from awq_conformance.reproduction.shrink import Shrunk, shrink
+from awq_conformance.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from awq_conformance.diagnosis.names import Diagnosis
-    from awq_conformance.judge import CaseResult, Terms
-    from awq_conformance.reproduction.failure import Callee, Failure
+    from awq_conformance.judge import CaseResult
+    from awq_conformance.probes import Footing
+    from awq_conformance.reproduction.failure import Failure
 
+FOLDER: Final = "repro"
+"""Where the folders are, in that of a report."""
+
+_MARK: Final = "<!-- Made by awq-conformance, which removes it when the next report is written here. -->\n"
+_README, _DUMP, _INPUT, _TWIN, _SCRIPT, _OUTPUT = (
+    "README.md",
+    "hexdump.txt",
+    "input.awq",
+    "twin.awq",
+    "run.sh",
+    "output.txt",
+)
+_ACTUAL, _EXPECTED = "actual", "expected"
+_UNFINISHED: Final = ".awq-conformance-"
 _SHOWN: Final = 400  # regions of hexdump.txt
 _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9._+-]")
+_BREAKS: Final = (Verdict.CRASH, Verdict.TIMEOUT, Verdict.OOM)  # what a session does not survive
 
 
-class NotReproducedError(Exception):
-    """The loader does not fail again when it is called once more; the text is one line."""
+@dataclass(frozen=True)
+class Workshop:
+    """What it takes to show failures again.
+
+    ``argv`` is the loader's command, ``report`` the folder of the report, ``scratch`` one for the files that are
+    tried; at ``until``, a time of ``time.monotonic``, no further call is begun.
+    """
+
+    argv: tuple[str, ...]
+    report: Path
+    scratch: Path
+    until: float
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of showing a failure again: ``folder``, relative to the report, or ``note``, why there is none."""
+
+    folder: str | None = None
+    note: str = ""
+
+
+def reproduce(result: CaseResult, diagnoses: Sequence[Diagnosis], footing: Footing, workshop: Workshop) -> Reproduction:
+    """Shrink a failure and write the folder that shows it again, whole or not at all.
+
+    The files of ``result`` are still there; ``diagnoses`` say why it fails, where that is known.
+    """
+    try:
+        shrunk = _shrunk(result, footing, workshop)
+        if isinstance(shrunk, str):
+            return Reproduction(note=shrunk)
+        folder = _write(shrunk, workshop.argv, workshop.report / FOLDER, diagnoses)
+        return Reproduction(str(folder.relative_to(workshop.report)))
+    except CancelledError:
+        return Reproduction(note="interrupted")
+    except AdapterMissingError as missing:
+        return Reproduction(note=str(missing))
+    except OSError as error:
+        return Reproduction(note=f"its folder could not be written: {error.strerror}")
+
+
+def explanations_of(result: CaseResult, diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """Return the explanations of a failure: those that name its case, else those of wrong values that name none."""
+    own = [diagnosis for diagnosis in diagnoses if result.case.id in diagnosis.cases]
+    return own or [diagnosis for diagnosis in diagnoses if not diagnosis.cases and result.finding.what]
 
 
 def folder_name(case_id: str) -> str:
@@ -33,64 +100,84 @@ def folder_name(case_id: str) -> str:
     return _ILLEGAL.sub("-", case_id.replace("/", "--")).lstrip(".-") or "case"
 
 
-def reproduce(
-    result: CaseResult,
-    caller: Callee,
-    terms: Terms,
-    argv: Sequence[str],
-    folder: Path,
-    *,
-    diagnosis: Diagnosis | None = None,
-    bound: Bound = USUAL,
-) -> Path:
-    """Shrink the failure of ``result`` and write ``folder``/CASE, whole or not at all; return its path.
+def clear(report: Path) -> None:
+    """Remove what an earlier run wrote into the folder of a report, and nothing else. Raises OSError."""
+    parent = report / FOLDER
+    if parent.is_symlink() or not parent.is_dir():
+        return
+    for folder in parent.iterdir():
+        if folder.is_dir() and not folder.is_symlink() and _is_ours(folder):
+            for name in (_DUMP, _INPUT, _TWIN, _SCRIPT, _OUTPUT, _README):
+                (folder / name).unlink(missing_ok=True)
+            for name in (_ACTUAL, _EXPECTED):
+                shutil.rmtree(folder / name, ignore_errors=True)
+            with suppress(OSError):  # a file that somebody put there stays
+                folder.rmdir()
+    with suppress(OSError):
+        parent.rmdir()
 
-    Args:
-        result: a failed case whose files are still there.
-        caller: calls the loader.
-        terms: what the run judges on.
-        argv: the loader's command, for the line that runs it again.
-        folder: where the folder goes; an older one of the same name is replaced.
-        diagnosis: why it fails, where that is known.
-        bound: what shrinking may cost.
 
-    Raises:
-        NotReproducedError: if the loader does not fail again.
-        OSError: if the folder cannot be written.
-    """
-    final = folder.resolve() / folder_name(result.case.id)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".repro-", dir=folder) as scratch:
-        work, built = Path(scratch) / "work", Path(scratch) / "built"
-        work.mkdir()
-        shrunk = shrink(result.case, result.finding, caller, terms, work, bound)
-        if shrunk.failure is None:
-            raise NotReproducedError(f"{result.case.id}: {shrunk.note}")
-        _write_files(shrunk.failure, built)
-        data = (built / "input.awq").read_bytes()
-        regions = regions_of(shrunk.failure, data)
-        (built / "hexdump.txt").write_text(text(around(regions, _SHOWN), data), "utf-8")
-        command = command_of(argv, result.finding.op, final / "input.awq")
+def _is_ours(folder: Path) -> bool:
+    readme = folder / _README
+    return folder.name.startswith(_UNFINISHED) or (readme.is_file() and readme.read_bytes().startswith(_MARK.encode()))
+
+
+def _shrunk(result: CaseResult, footing: Footing, workshop: Workshop) -> Shrunk | str:
+    """Return the smallest failure that a process of its own shows, or why there is none."""
+    case, like, alone, terms = result.case, result.finding, footing.one_shot, footing.terms
+    if time.monotonic() >= workshop.until:
+        return "there was no time left"
+    first = seen_again(case, like, alone, terms)
+    if first is None and like.mode != alone.mode:
+        return "it shows only through serve: in a process of its own the loader does not fail so on this file"
+    if first is None:
+        return "it did not fail so again when it was called once more: it does only sometimes, or after other files"
+    slow = like.verdict in _BREAKS  # a session would have to be started again each time
+    caller = alone if slow else footing.swift
+    folder = workshop.scratch / folder_name(case.id)
+    folder.mkdir(parents=True)
+    shrunk = shrink(first, caller, terms, folder, workshop.until)
+    if like.verdict is Verdict.TIMEOUT:
+        return shrunk
+    last = seen_again(shrunk.failure.case, like, alone, terms)
+    if last is not None:
+        return replace(shrunk, failure=last)
+    if caller is alone:
+        return "it fails only sometimes: the same call went well a moment later"
+    return Shrunk(first, smaller=False, note="through serve the loader fails on other files than alone")
+
+
+def _write(shrunk: Shrunk, argv: Sequence[str], parent: Path, diagnoses: Sequence[Diagnosis]) -> Path:
+    """Write everything into ``parent``/CASE and return it."""
+    failure = shrunk.failure
+    parent.mkdir(parents=True, exist_ok=True)
+    built = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=parent))
+    try:
+        _write_files(failure, built)
+        data = (built / _INPUT).read_bytes()
+        regions = regions_of(failure.case, failure.finding)
         guilty = [region for region in regions if region.guilty]
-        (built / "README.md").write_text(account(shrunk, shrunk.failure, command, guilty, diagnosis), "utf-8")
-        if final.exists():
-            final.rename(Path(scratch) / "old")
-        built.rename(final)
-    return final
+        (built / _DUMP).write_text(text(around(regions, _SHOWN), data), "utf-8")
+        (built / _SCRIPT).write_text(script(failure, argv), "utf-8")
+        (built / _README).write_text(_MARK + account(shrunk, guilty, diagnoses), "utf-8")
+        built.chmod(0o755)
+        return built.rename(parent / folder_name(failure.case.id))
+    except BaseException:
+        shutil.rmtree(built, ignore_errors=True)
+        raise
 
 
 def _write_files(failure: Failure, built: Path) -> None:
     case, seen = failure.case, failure.seen
-    built.mkdir()
     data = case.input.read_bytes()
-    (built / "input.awq").write_bytes(data)
+    (built / _INPUT).write_bytes(data)
     if case.mutation is not None:
-        (built / "twin.awq").write_bytes(undone(data, case.mutation.edits))
+        (built / _TWIN).write_bytes(undone(data, case.mutation.edits))
     elif len(case.files) > 1:
-        (built / "expected").mkdir()
+        (built / _EXPECTED).mkdir()
         for file in case.files[1:]:
-            shutil.copyfile(case.root / file.path, built / "expected" / Path(file.path).name)
-    (built / "actual").mkdir()
+            shutil.copyfile(case.root / file.path, built / _EXPECTED / Path(file.path).name)
+    (built / _ACTUAL).mkdir()
     for name, content in seen.files.items():
-        (built / "actual" / name).write_bytes(content)
-    (built / "output.txt").write_bytes(seen.execution.tail)
+        (built / _ACTUAL / name).write_bytes(content)
+    (built / _OUTPUT).write_bytes(seen.execution.tail)

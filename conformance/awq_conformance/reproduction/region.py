@@ -15,17 +15,24 @@ Show = Callable[[bytes, int], str]
 """Returns the value of some bytes of a claim, given where in the claim they start."""
 
 UNKNOWN: Final = "unknown"
+_SHORT: Final = 16  # bytes that are told one by one
 
 
 @dataclass(frozen=True)
 class Region:
-    """Bytes of a file, from ``offset`` on: the field they are, its value as text, whether the fault is in them."""
+    """Bytes of a file, from ``offset`` on: the field they are, its value as text, whether the fault is in them.
+
+    ``matches`` tells of a digest whether it is that of the bytes it covers, where they are there. ``left_out`` is the
+    number of regions that this one stands for, where it is none itself.
+    """
 
     offset: int
     size: int
     field: str
     value: str
     guilty: bool = False
+    matches: bool | None = None
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,9 @@ class Mark:
 
 def unknown(piece: bytes, _start: int) -> str:
     """Return what can be said of bytes that nothing is known of."""
-    return "zeros" if not any(piece) else f"{len(piece)} bytes"
+    if not any(piece):
+        return f"{len(piece)} zero{'s' * (len(piece) > 1)}"
+    return piece.hex(" ") if len(piece) <= _SHORT else f"{len(piece)} bytes"
 
 
 def lay(data: bytes, claims: Iterable[Claim], marks: Sequence[Mark]) -> Iterator[Region]:
@@ -116,12 +125,13 @@ def _region(data: bytes, start: int, stop: int, claim: Claim, marks: Sequence[Ma
         value = f"{stop - start} of its {claim.size} bytes"
     else:
         value = claim.show(piece, start - claim.offset)
+    matches = None
     if claim.covers is not None:
         low, size = claim.covers
         if low + size > len(data):
             value += ", covers bytes that are not there"
         else:
-            right = hashlib.sha256(data[low : low + size]).digest() == piece
-            value += ", matches" if right else ", does not match the bytes it covers"
+            matches = hashlib.sha256(data[low : low + size]).digest() == piece
+            value += ", matches" if matches else ", does not match the bytes it covers"
     notes = dict.fromkeys(mark.note for mark in marks if mark.note)
-    return Region(start, stop - start, claim.field, "; ".join((value, *notes)), bool(marks))
+    return Region(start, stop - start, claim.field, "; ".join((value, *notes)), bool(marks), matches)

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from awq_conformance.cases import Case, File, Tensor
-from awqformat import QuantizedTensor, reference, write
-from awqformat.dtypes import scale_bits
+from awq_conformance.cases import Case, File, tensor_of
+from awq_conformance.making.core import expected
+from awqformat import AwqError, safe_open, write
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from awqformat import Contents
 
-INPUT = "input.awq"
-EXPECTED = "expected"
+NAME: Final = "input"
+INPUT: Final = f"{NAME}.awq"
 
 
 def valid_case(contents: Contents, folder: Path, like: Case) -> Case:
@@ -30,41 +27,26 @@ def valid_case(contents: Contents, folder: Path, like: Case) -> Case:
     Raises AwqError for what no file can say.
     """
     write(contents, folder / INPUT)
-    (folder / EXPECTED).mkdir()
-    files = [_file(folder, INPUT)]
-    expect = []
-    for number, name in enumerate(sorted(contents.tensors)):
-        tensor = contents.tensors[name]
-        outputs = {}
-        arrays = _quantised(tensor) if isinstance(tensor, QuantizedTensor) else {"P": tensor}
-        for what, array in arrays.items():
-            outputs[what] = f"{EXPECTED}/{number}.P.bin" if what == "P" else f"{EXPECTED}/{number}.{what}.nk.npy"
-            if what == "P":
-                (folder / outputs[what]).write_bytes(np.ascontiguousarray(array).tobytes())
-            else:
-                np.save(folder / outputs[what], array)
-            files.append(_file(folder, outputs[what]))
-        kind = (tensor.scale_dtype.name, tensor.group_size) if isinstance(tensor, QuantizedTensor) else ("", 0)
-        expect.append(
-            Tensor(number, name, "quantised" if kind[1] else "plain", tuple(tensor.shape), "", 0, outputs, *kind)
-        )
-    return replace(like, root=folder, made=True, files=tuple(files), expect=tuple(expect))
+    outputs, entries = expected(NAME, contents)
+    files = [file_of(INPUT, (folder / INPUT).read_bytes())]
+    for path, data in outputs.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(data)
+        files.append(file_of(path, data))
+    return replace(like, root=folder, made=True, files=tuple(files), expect=tuple(map(tensor_of, entries)))
 
 
-def _quantised(tensor: QuantizedTensor) -> dict[str, Any]:
-    """Return W, q, z and s as a perfect adapter writes them."""
-    k, groups, z = tensor.shape[-1], tensor.groups, tensor.zero_points
-    bits = reference.dequantize(
-        tensor.codes.reshape(-1, k).tolist(),
-        None if z is None else z.reshape(-1, groups).tolist(),
-        scale_bits(tensor.scales).reshape(-1, groups).tolist(),
-        tensor.scale_dtype.name,
-    )
-    weights = np.array(bits, "<u4").view("<f4").reshape(tensor.shape)
-    zeros = np.full(tensor.scales.shape, 8, np.uint8) if z is None else z
-    return {"W": weights, "q": tensor.codes, "z": zeros, "s": tensor.scales.astype("<f4")}
+def contents_of(data: bytes, folder: Path) -> Contents | None:
+    """Return what a file holds, None where it is not valid; a copy of it is left in ``folder``."""
+    path = folder / "valid.awq"
+    path.write_bytes(data)
+    try:
+        with safe_open(path, verify="all") as file:
+            return file.contents()
+    except AwqError:
+        return None
 
 
-def _file(folder: Path, path: str) -> File:
-    data = (folder / path).read_bytes()
+def file_of(path: str, data: bytes) -> File:
+    """Return the account of a file."""
     return File(path, hashlib.sha256(data).hexdigest(), len(data))

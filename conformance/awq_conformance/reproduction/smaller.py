@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,24 +20,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from awq_conformance.reproduction.failure import Failure
-    from awqformat.container.contents import Tensor
+    from awqformat import Tensor
 
 Way = Callable[[Contents, "Failure"], Iterator[Contents]]
 _USUAL: Final = Contents({})
-_GROUPS: Final = (1, 2, 3)
-_SIZES: Final = (8, 16, 32, 64)
+_STEP: Final = 8  # codes that a group size is a multiple of
+_ELEMENTS_MAX: Final = 1 << 14  # the slow oracle has them in half a second
+_SIZES: Final = (8, 16, 32, 64, 128)
+_BOLD: Final = tuple(product((1, 2), (1, 2, 3)))  # rows and groups: few are enough for most faults to show
 
 
-def fewer_extras(contents: Contents, _: Failure) -> Iterator[Contents]:
-    """Leave out META, unknown sections, the minor version and the alignment: all, then one by one."""
-    yield replace(_USUAL, tensors=contents.tensors)
-    for field in ("metadata", "sections", "minor", "align_log2"):
-        yield replace(contents, **{field: getattr(_USUAL, field)})
-
-
-def smallest_dimensions(contents: Contents, _: Failure) -> Iterator[Contents]:
+def smallest_dimensions(contents: Contents, failure: Failure) -> Iterator[Contents]:
     """Cut all tensors at once as far as they can be cut."""
-    yield _with(contents, {name: next(_cut(tensor), tensor) for name, tensor in contents.tensors.items()})
+    yield _with(contents, {name: next(_cut(name, t, failure), t) for name, t in contents.tensors.items()})
 
 
 def fewer_tensors(contents: Contents, failure: Failure) -> Iterator[Contents]:
@@ -56,6 +52,20 @@ def fewer_tensors(contents: Contents, failure: Failure) -> Iterator[Contents]:
         yield _with(contents, {name: contents.tensors[name] for name in sorted(names)})
 
 
+def shorter_dimensions(contents: Contents, failure: Failure) -> Iterator[Contents]:
+    """Cut experts, rows, groups and group sizes of each tensor."""
+    for name, tensor in contents.tensors.items():
+        for cut in _cut(name, tensor, failure):
+            yield _with(contents, {**contents.tensors, name: cut})
+
+
+def fewer_extras(contents: Contents, _: Failure) -> Iterator[Contents]:
+    """Leave out META, unknown sections, the minor version and the alignment: all, then one by one."""
+    yield replace(_USUAL, tensors=contents.tensors)
+    for field in ("metadata", "sections", "minor", "align_log2"):
+        yield replace(contents, **{field: getattr(_USUAL, field)})
+
+
 def shorter_names(contents: Contents, failure: Failure) -> Iterator[Contents]:
     """Name tensors a, b, c as they are numbered; not where a fault is to be found again by the name of its tensor."""
     if len(contents.tensors) <= 26 and failure.case.mutation is None:
@@ -63,15 +73,8 @@ def shorter_names(contents: Contents, failure: Failure) -> Iterator[Contents]:
         yield _with(contents, {short[name]: tensor for name, tensor in contents.tensors.items()})
 
 
-def shorter_dimensions(contents: Contents, _: Failure) -> Iterator[Contents]:
-    """Cut experts, rows, groups and group sizes of each tensor."""
-    for name, tensor in contents.tensors.items():
-        for cut in _cut(tensor):
-            yield _with(contents, {**contents.tensors, name: cut})
-
-
 def plainer_scales(contents: Contents, failure: Failure) -> Iterator[Contents]:
-    """Make scales 1, all or all but the one of the wrong element; or powers of two."""
+    """Make scales 1: all, or all but that of the wrong element; or all in F16."""
     for name, tensor in _quantised(contents):
         s = tensor.scales
         for plain in (np.ones_like(s), _only(s, np.ones_like(s), _place(failure, name, tensor, grouped=True))):
@@ -136,6 +139,14 @@ WAYS: Final[tuple[Way, ...]] = (
 )
 
 
+def allowed(contents: Contents, align: tuple[int, int]) -> bool:
+    """Return whether a file may be tried: what it means is soon computed, all shapes are multiples of (N, K)."""
+    n, k = align
+    shapes = [tensor.shape for _, tensor in _quantised(contents)]
+    aligned = all(shape[-2] % n == 0 and shape[-1] % k == 0 for shape in shapes)
+    return aligned and sum(map(prod, shapes)) <= _ELEMENTS_MAX
+
+
 def _with(contents: Contents, tensors: Mapping[str, Tensor]) -> Contents:
     return replace(contents, tensors=dict(tensors))
 
@@ -147,48 +158,55 @@ def _quantised(contents: Contents) -> Iterator[tuple[str, QuantizedTensor]]:
 
 
 def _size(tensor: Tensor) -> int:
-    return int(np.prod(tensor.shape, dtype=object))
+    return prod(tensor.shape)
 
 
-def _cut(tensor: Tensor) -> Iterator[Tensor]:
-    """Yield smaller tensors of the same kind, made of the first elements."""
+def _cut(name: str, tensor: Tensor, failure: Failure) -> Iterator[Tensor]:
+    """Yield smaller tensors of the same kind, which hold the wrong element where it is known, else the first ones."""
     if not isinstance(tensor, QuantizedTensor):
         if tensor.size > 1:
-            yield tensor.reshape(-1)[:1]
+            yield tensor.reshape(-1)[_window(1, _byte(failure, name) // tensor.itemsize)]
             yield tensor[: len(tensor) // 2] if len(tensor) > 1 else tensor[0]
         return
-    *lead, n, _ = tensor.shape
-    groups, size = tensor.groups, tensor.group_size
-    if lead:
-        yield _part(tensor, [0] * len(lead), n, groups, size)
-        for i, dim in enumerate(lead):
-            for smaller in _below(dim, (1, 2)):
-                yield _part(tensor, [slice(smaller if j == i else None) for j in range(len(lead))], n, groups, size)
-    everywhere = [slice(None)] * len(lead)
-    rows, counts = ([*_below(total, first), total] for total, first in ((n, (1, 2)), (groups, _GROUPS)))
-    sizes = [*(smaller for smaller in _SIZES if smaller < size), size]
-    candidates = sorted(product(rows, counts, sizes), key=lambda cut: (cut[0] * cut[1] * cut[2], cut))
-    bold = [cut for cut in candidates if cut[0] <= 2 and cut[1] <= 3 and cut[2] == sizes[0]]
-    single = [cut for cut in candidates if sum((cut[0] == n, cut[1] == groups, cut[2] == size)) == 2]
-    for cut in dict.fromkeys((*bold, *single)):
-        if cut != (n, groups, size):
-            yield _part(tensor, everywhere, *cut)
+    *experts, n, groups = whole = tensor.scales.shape
+    size = tensor.group_size
+    *row, k = _place(failure, name, tensor, grouped=False) or (0,) * len(whole)
+    at = (*row, k // size)
+
+    def part(counts: tuple[int, ...], codes: int) -> Tensor:
+        """Return so many experts, rows and groups, and of each group so many codes; 0 takes a dimension away."""
+        axes = tuple(_window(count, at[i]) if count else at[i] for i, count in enumerate(counts))
+        return _part(tensor, axes, _window(codes, k % size // _STEP * _STEP + _STEP - 1))
+
+    for leading in dict.fromkeys(((0,) * len(experts), (1,) * len(experts), tuple(experts))):
+        for rows, few in _BOLD:
+            if rows <= n and few <= groups:
+                yield part((*leading, rows, few), min(_STEP, size))
+    for i, total in enumerate(whole):
+        for count in (0,) if i < len(experts) and total == 1 else _below(total):
+            yield part((*whole[:i], count, *whole[i + 1 :]), size)
+    for codes in _SIZES:
+        if codes < size:
+            yield part(whole, codes)
 
 
-def _below(total: int, first: tuple[int, ...]) -> list[int]:
+def _window(count: int, at: int) -> slice:
+    """Return ``count`` places, the first ones or those that end at ``at``."""
+    start = max(0, at + 1 - count)
+    return slice(start, start + count)
+
+
+def _below(total: int) -> list[int]:
     """Return smaller numbers, the boldest first."""
-    return list(dict.fromkeys(number for number in (*first, total // 2, total - 1) if 0 < number < total))
+    return list(dict.fromkeys(number for number in (1, 2, 3, total // 2, total - 1) if 0 < number < total))
 
 
-def _part(tensor: QuantizedTensor, lead: list[Any], n: int, groups: int, size: int) -> QuantizedTensor:
-    """Return the first ``n`` rows and ``groups`` groups, of each group the first ``size`` codes."""
+def _part(tensor: QuantizedTensor, axes: tuple[slice | int, ...], codes: slice) -> QuantizedTensor:
+    """Return what ``axes`` choose of experts, rows and groups, of each group ``codes``."""
     z = tensor.zero_points
-    place = (*lead, slice(n), slice(groups))
-    inside = (*place, slice(size))
+    inside = (*axes, codes)
     q = tensor.codes.reshape(*tensor.scales.shape, tensor.group_size)[inside]
-    return QuantizedTensor.from_codes(
-        q.reshape(*q.shape[:-2], -1), tensor.scales[place], None if z is None else z[place]
-    )
+    return QuantizedTensor.from_codes(q.reshape(*q.shape[:-2], -1), tensor.scales[axes], None if z is None else z[axes])
 
 
 def _changed(contents: Contents, name: str, **parts: Any) -> Contents:
@@ -202,11 +220,18 @@ def _changed(contents: Contents, name: str, **parts: Any) -> Contents:
 
 def _place(failure: Failure, name: str, tensor: QuantizedTensor, *, grouped: bool) -> tuple[int, ...] | None:
     """Return where the wrong element's code, or its scale and zero point, is in this tensor."""
-    wrong, mismatch = failure.tensor, failure.mismatch
-    if wrong is None or mismatch is None or wrong.name != name or failure.finding.what not in ("W", "q"):
+    wrong, element, what = failure.tensor, failure.element, failure.finding.what
+    if wrong is None or element is None or wrong.name != name or what == "P":
         return None
-    *row, k = mismatch.index
+    *row, last = element.mismatch.index
+    k = last if what in ("W", "q") else last * tensor.group_size
     return (*row, k // tensor.group_size if grouped else k)
+
+
+def _byte(failure: Failure, name: str) -> int:
+    """Return which byte of a plain tensor is wrong, the first where none is known to be."""
+    wrong, element = failure.tensor, failure.element
+    return 0 if wrong is None or element is None or wrong.name != name else element.mismatch.index[0]
 
 
 def _only(values: NDArray[Any], rest: NDArray[Any], place: Any) -> NDArray[Any]:

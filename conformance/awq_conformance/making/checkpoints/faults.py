@@ -101,9 +101,9 @@ def _common(kind: Kind) -> Iterator[Fault]:
                 text(f",?\n *{group}", ""))  # fmt: skip
     yield fault("group-size-0", "group size 0", "E_CONFIG", "AWQ-CHK-003", CONFIG, text(group, '"group_size": 0'))
     yield fault("group-size-half", "half the group size that the scales are for",
-                "E_GROUP" if kind in (GEMV, GEMV_FAST) else "E_DIALECT", "AWQ-CHK-014", CONFIG,
+                *(("E_GROUP", "AWQ-CHK-036") if kind in (GEMV, GEMV_FAST) else ("E_DIALECT", "AWQ-CHK-014")), CONFIG,
                 text(group, f'"group_size": {GROUP_SIZE // 2}'))  # fmt: skip
-    yield fault("group-size-divides-not", "a group size that does not divide K", "E_GROUP", "AWQ-CHK-014", CONFIG,
+    yield fault("group-size-divides-not", "a group size that does not divide K", "E_GROUP", "AWQ-CHK-036", CONFIG,
                 text(group, '"group_size": 40'))  # fmt: skip
     for told, value in (("nan", 0x7E00), ("inf", 0x7C00), ("negative", 0xA000)):
         yield fault(f"scale-{told}", f"a scale that is {told}", "E_VALUE", "AWQ-CHK-019", SHARD, scale(kind, value))

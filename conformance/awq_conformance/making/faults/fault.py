@@ -182,7 +182,7 @@ def in_extent(i: int, segment: str, further: int = 0) -> Offset:
     """
 
     def offset(e: Editor) -> int:
-        info = e.infos()[i]
+        info = e.info(i)
         if not info.quantized:
             starts = {"codes": 0, "end": info.plain_size}
         else:

@@ -33,7 +33,7 @@ def _norm_dims(*dims: int) -> Edit:
 
 def _vanish(e: Editor) -> None:
     """Make the norm tensor's product wrap to 0, and make every size agree with a tensor of 0 elements."""
-    info = e.infos()[NORM]
+    info = e.info(NORM)
     both(_norm_dims(2**31, 2**31, 4), in_record(NORM, "extent_size", 0))(e)
 
     def change(bodies: dict[int, Body]) -> None:
@@ -46,7 +46,7 @@ def _vanish(e: Editor) -> None:
 
 def _three_groups(e: Editor) -> None:
     """Let 24 codes share a scale where K is 64, in an extent that fits three groups a row, the last one short."""
-    info = e.infos()[WEIGHT]
+    info = e.info(WEIGHT)
     n, k = info.shape
     in_record(WEIGHT, "group_size", 24)(e)
     e.put(info.offset + n * k // 2 + 3 * 2 * n, bytes(2 * n))  # what was a row's fourth scale is padding now
@@ -57,7 +57,7 @@ def _three_groups(e: Editor) -> None:
 
 def _groups_of_four(e: Editor) -> None:
     """Give the weight of the twin twice as many scales and zero points, one for 4 codes, and room for them."""
-    info = e.infos()[0]
+    info = e.info(0)
     layout = info.layout
 
     def change(bodies: dict[int, Body]) -> None:
