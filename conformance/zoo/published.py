@@ -119,7 +119,8 @@ def _misses(matrix: Matrix) -> Iterator[str]:
     single = [outcome for outcome in matrix.wrong if outcome.mutant and outcome.mutant.single]
     yield from (f"- `{o.name}`, by `{', '.join(o.kills)}`: {o.mutant.single}" for o in single if o.mutant)
     yield "\nCaught by one case in its own right, and by rejections of files that were made of it:\n"
-    alone = [o for o in matrix.wrong if len(o.kills) - len(o.gated) == 1 and o.gated]
+    steady = [o for o in matrix.wrong if o.mutant and not o.mutant.unsteady]
+    alone = [o for o in steady if len(o.kills) - len(o.gated) == 1 and o.gated]
     yield ", ".join(f"`{o.name}`" for o in alone) + "."
     yield "\nNot caught, and not to be caught by running a loader on files:\n"
     yield from (f"- `{o.name}`: {_bug(o)} It survives: {o.mutant.survives}." for o in matrix.survivors if o.mutant)
