@@ -155,8 +155,8 @@ class _Section:
     where: str
     keys: Mapping[str, Any]
 
-    def fault(self, key: str, expected: object, got: object) -> AwqError:
-        return AwqError("E_CONFIG", self.where, key, expected=expected, got="nothing" if got is None else repr(got))
+    def fault(self, key: str, expected: object, got: object, code: str = "E_CONFIG") -> AwqError:
+        return AwqError(code, self.where, key, expected=expected, got="nothing" if got is None else repr(got))
 
     def config(self) -> QuantConfig:
         """Return what the section says."""
@@ -267,7 +267,7 @@ class _Section:
             for section in (self, _Section(f"{self.where}.config_groups.{name}", group)):
                 layout = section.text(("format",))
                 if layout != "pack-quantized" and (layout is not None or section is self):
-                    raise section.fault("format", "pack-quantized", layout)
+                    raise section.fault("format", "pack-quantized", layout, "E_DIALECT")
             weights = group.get("weights")
             if isinstance(weights, dict):
                 found.append(_Section(f"{self.where}.config_groups.{name}.weights", weights)._weights())

@@ -19,6 +19,7 @@ CT: dict[str, Any] = {"quant_method": "compressed-tensors", "format": "pack-quan
 MLX: dict[str, Any] = {"group_size": 64, "bits": 4}
 TOP = "config.json: quantization_config"
 C, IN = f"E_CONFIG {TOP}: ", f"E_CONFIG {TOP}"
+UNREAD = C.replace("E_CONFIG", "E_DIALECT")
 
 
 def without(config: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -174,11 +175,11 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "no groups": (texts(without(CT, "config_groups")), f"{C}config_groups, expected an object of groups"),
     "a group that is none": (texts(CT | {"config_groups": {"g": 1}}), f"{C}config_groups.g, expected an obj"),
     "no weights": (texts(CT | {"config_groups": {"g": {"weights": None}}}), f"{C}config_groups, expected a g"),
-    "another format": (texts(CT | {"format": "int-quantized"}), f"{C}format, expected pack-quantized, got 'int"),
-    "no format": (texts(without(CT, "format")), f"{C}format, expected pack-quantized, got nothing"),
+    "another format": (texts(CT | {"format": "int-quantized"}), f"{UNREAD}format, expected pack-quantized, got 'int"),
+    "no format": (texts(without(CT, "format")), f"{UNREAD}format, expected pack-quantized, got nothing"),
     "another format in a group": (
         texts(CT | {"config_groups": {"g": {"weights": WEIGHTS, "format": "nvfp4-pack-quantized"}}}),
-        f"{IN}.config_groups.g: format, expected pack-quantized, got 'nvfp4-pack-quantized'"),
+        f"E_DIALECT {TOP}.config_groups.g: format, expected pack-quantized, got 'nvfp4-pack-quantized'"),
     "floats": (texts(ct(type="float")), f"{IN}.config_groups.group_0.weights: type, expected int, got 'float'"),
     "another strategy": (texts(ct(strategy="tensor")), f"{IN}.config_groups.group_0.weights: strategy, expected"),
     "groups that differ": (

@@ -154,6 +154,10 @@ class Corpus:
         """Return the profiles that have cases, sorted."""
         return tuple(sorted({case.profile for case in self.cases.values()}))
 
+    def of(self, profile: str) -> list[Case]:
+        """Return the cases of a profile."""
+        return [case for case in self.cases.values() if case.profile == profile]
+
     @property
     def kept(self) -> list[Case]:
         """Return the cases whose files are in the corpus folder."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from awq_conformance.reproduction.region import Region
 
 CORPUS = load(default_root())
-REJECT = [case for case in CORPUS.kept if case.mutation is not None]
-VALID = [case for case in CORPUS.kept if case.outcome == "accept"]
+REJECT = [case for case in CORPUS.kept if case.mutation is not None and not case.folder]
+VALID = [case for case in CORPUS.kept if case.outcome == "accept" and not case.folder]
 SMALL = CORPUS.cases["container/small"].input.read_bytes()
 
 

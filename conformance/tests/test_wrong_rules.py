@@ -19,7 +19,7 @@ from awq_conformance.outputs import Matrix
 from awqformat.model import QuantizedTensor
 
 Array = np.ndarray[Any, Any]
-ACCEPT = [case for case in load(default_root()).kept if case.outcome == "accept"]
+ACCEPT = [case for case in load(default_root()).kept if case.outcome == "accept" and not case.folder]
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def compute(large: Path, jobs: int, *, check: bool) -> int:
     """Compute the whole matrix, write it, or compare it with what is written; return the exit status."""
     found = tuple(outcomes(ALL, large, jobs))
     corpus = whole_corpus(large)
-    cases = sorted([*corpus.cases, *profile_of(corpus, "core").stories(corpus)])
+    cases = sorted([*(case.id for case in corpus.of("core")), *profile_of(corpus, "core").stories(corpus)])
     matrix = Matrix(found, tuple(cases))
     problems = matrix.problems()
     for path, text in {JSON: published.as_json(matrix), MARKDOWN: published.as_markdown(matrix)}.items():

@@ -148,7 +148,7 @@ def _own() -> Iterator[Fault]:
                 text(r',\n *"checkpoint_format": "gptq_v2"', ""))  # fmt: skip
     yield Fault(GPTQ, "g-idx-reorders", "a g_idx that gives the first two groups to each other", "E_DIALECT",
                 "AWQ-LAY-011", SHARD, _exchanged_groups, twin="g-idx")  # fmt: skip
-    yield Fault(COMPRESSED, "format-unknown", "another format of compressed-tensors", "E_CONFIG", "AWQ-CHK-034",
+    yield Fault(COMPRESSED, "format-unknown", "another format of compressed-tensors", "E_DIALECT", "AWQ-CHK-010",
                 CONFIG, text("pack-quantized", "pack-quantised"))  # fmt: skip
     yield Fault(COMPRESSED, "zero-points-missing", "symmetric false, and no zero points", "E_DIALECT", "AWQ-CHK-016",
                 SHARD, text(rf"\.{COMPRESSED.zeros}\"", f'.{COMPRESSED.zeros[:-1]}x"'))  # fmt: skip
