@@ -23,7 +23,17 @@ def test_the_cpp_loader_is_conformant(options: list[str]) -> None:
 def test_the_python_reader_of_checkpoints_is_conformant(profile: str) -> None:
     """With the same runner, on directories; one process for all of them, as starting Python is slow."""
     adapter = Path(__file__).parents[1] / "adapters" / "python_reader.py"
-    command = [f"{BIN}/awq-conformance", "run", "--profile", profile, "--mode", "serve", "--", sys.executable, adapter]
+    command = [
+        f"{BIN}/awq-conformance",
+        "run",
+        "--profile",
+        profile,
+        "--mode",
+        "serve",
+        "--",
+        sys.executable,
+        str(adapter),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert f"{profile}: CONFORMANT at grade exact" in done.stdout
