@@ -21,7 +21,7 @@ STATUS = {0: "ok", 65: "reject", 69: "unsupported", 70: "error"}
 def hello(loader: Loader, name: str) -> str:
     """Return the words of hello."""
     ops = ",".join((*loader.ops, "serve"))
-    return f"proto=1 name=zoo-{name} ops={ops} dtypes={loader.dtype} layouts=nk"
+    return f"proto=1 name=zoo-{name} ops={ops} dtypes={loader.dtype} layouts=nk profiles={loader.profile}"
 
 
 def answer(loader: Loader, op: str, source: str, outdir: Path) -> tuple[int, str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from zoo import (
     arithmetic,
     behaviour,
+    checkpoint,
     checks,
     codes,
     core_checks,
     core_use,
     core_values,
+    directories,
     groups,
+    layouts,
     refusals,
     scales,
     tensors,
@@ -19,7 +22,7 @@ from zoo import (
 from zoo.loader import Loader
 from zoo.mutant import LOADERS
 
-FAMILIES = (codes, zeros, scales, groups, arithmetic, tensors, checks, refusals, behaviour)
+FAMILIES = (codes, zeros, scales, groups, arithmetic, tensors, checks, refusals, behaviour, layouts, directories)
 CORE = (core_values, core_checks, core_use)
 
 
@@ -52,9 +55,20 @@ RIGHT: dict[str, type[Loader]] = {
     "right-f16": Right16,
     "right-bf16": RightBf16,
     "right-f64": Right64,
+    **{f"right-{loader.profile}": loader for loader in checkpoint.RIGHT},
 }
 
 
 def make(name: str) -> Loader:
     """Return a loader by name; raises KeyError when there is none."""
     return (RIGHT[name] if name in RIGHT else LOADERS[name])()
+
+
+def profile_of(name: str) -> str:
+    """Return the profile that a loader is put to; those made of the C++ core read .awq files."""
+    loader = RIGHT.get(name) or LOADERS.get(name)
+    return loader.profile if loader else Loader.profile
+
+
+PROFILES = tuple(dict.fromkeys(profile_of(name) for name in (*RIGHT, *LOADERS)))
+"""All that there are loaders for."""

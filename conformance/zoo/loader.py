@@ -23,6 +23,7 @@ Array = np.ndarray[Any, Any]
 class Loader:
     """Reads one file after the other; ``ops`` is what hello names, ``dtype`` what W is written in."""
 
+    profile: ClassVar[str] = "core"
     ops: ClassVar[tuple[str, ...]] = ("dequant",)
     dtype: ClassVar[str] = "f32"
 
@@ -34,7 +35,7 @@ class Loader:
     def perform(self, op: str, path: str, out: Path) -> None:
         """Validate all of the file, then write what ``op`` asks for; raise AwqError and write nothing if it is bad."""
         self.check(path, op)
-        self.data = Path(path).read_bytes()
+        self.open(path)
         for record in self.records():
             if record.quantised and op == "dequant":
                 self.write_weights(record, out)
@@ -46,6 +47,10 @@ class Loader:
     def check(self, path: str, op: str) -> None:  # noqa: ARG002  # wrong loaders use it
         """Run stages P, I and D; ``op`` makes no difference."""
         awqformat.safe_open(path, verify="all").close()
+
+    def open(self, path: str) -> None:
+        """Read the file."""
+        self.data = Path(path).read_bytes()
 
     def records(self) -> list[Record]:
         """Return the index in its order, numbered."""

@@ -16,13 +16,12 @@ from typing import Final
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # where the package `zoo` is
 
 from awq_conformance.fresh import make_large
-from awq_conformance.profiles import profile_of
 from zoo import build, every, published
 from zoo.build import BuildError
 from zoo.edit import StaleEditError
 from zoo.kills import Matrix
 from zoo.mutant import MUTANTS
-from zoo.trials import outcomes, whole_corpus
+from zoo.trials import case_ids, outcomes, whole_corpus
 
 JSON: Final = Path(__file__).resolve().parents[1] / "kills.json"
 MARKDOWN: Final = JSON.with_name("KILLS.md")
@@ -56,9 +55,7 @@ def main() -> int:
 def compute(large: Path, jobs: int, *, check: bool) -> int:
     """Compute the whole matrix, write it, or compare it with what is written; return the exit status."""
     found = tuple(outcomes(ALL, large, jobs))
-    corpus = whole_corpus(large)
-    cases = sorted([*(case.id for case in corpus.of("core")), *profile_of(corpus, "core").stories(corpus)])
-    matrix = Matrix(found, tuple(cases))
+    matrix = Matrix(found, case_ids(whole_corpus(large)))
     problems = matrix.problems()
     for path, text in {JSON: published.as_json(matrix), MARKDOWN: published.as_markdown(matrix)}.items():
         if not check:

@@ -24,15 +24,16 @@ _HEAD = """\
 # What the suite catches
 
 A suite is worth what it catches. Here wrong loaders, each with one realistic bug, were put in front of every case of
-the core corpus, as any loader is: as processes that read files and write files. Most are written in Python, each a
-right loader of which one step is overridden ([zoo/](zoo/)). The others are the project's own C++ core with a few
+its profile, as any loader is: as processes that read files and write files. Most are written in Python, each a
+right loader of which one step is overridden ([zoo/](zoo/)); the families `layouts` and `directories` read checkpoint
+directories, all others .awq files. The others are the project's own C++ core with a few
 characters of its source changed, compiled and linked as it is (`core_*.py` there).
 
 A loader is **caught** when the run does not find it conformant, and a case catches it when the loader fails it. A
 malformed file that is rejected, as it should be, counts too where the valid file it was made from is read wrongly,
 since the rejection proves nothing then; such cases are counted apart, behind a plus sign. A bug is **explained** when
 the first explanation given is the one that is due, by name. Right loaders run between the wrong ones, in every output
-dtype and from the same build, and none of them may be caught.
+dtype and profile and from the same build, and none of them may be caught.
 
 `make test-kills`, which CI runs, computes all of this anew. It fails where a loader survives, where one is caught by
 a single case without a reason, where fewer than 90 % are explained, where a case catches nobody, and where this file

@@ -11,11 +11,13 @@ from typing import Final
 
 from rich.progress import track
 
+from awq_conformance import profiles
 from awq_conformance.cases import Corpus, default_root, load
 from awq_conformance.protocol import SERVE
 from awq_conformance.run import Request, certify
 from awq_conformance.verdict import Verdict
 from zoo import build
+from zoo.every import PROFILES, profile_of
 from zoo.kills import Outcome
 from zoo.nursery import nursery
 
@@ -30,13 +32,19 @@ def whole_corpus(large: Path) -> Corpus:
 
 def one(name: str, command: tuple[str, ...], large: Path) -> Outcome:
     """Run the whole corpus against one loader, through serve: each question is one to a process that is there."""
-    request = Request(command, whole_corpus(large), "core", jobs=1, seed=SEED, modes=(SERVE,))
+    request = Request(command, whole_corpus(large), profile_of(name), jobs=1, seed=SEED, modes=(SERVE,))
     run = certify(request, lambda _: None)
     kills = {result.case.id: result.verdict for result in sorted(run.failures, key=lambda result: result.case.id)}
     gated = tuple(case for case, verdict in kills.items() if verdict is Verdict.TWIN_FAILED)
     names = tuple(dict.fromkeys(diagnosis.name for diagnosis in run.diagnoses))
     sentence = run.diagnoses[0].sentence if run.diagnoses else ""
     return Outcome(name, run.exit, run.inconclusive, tuple(kills), gated, names, sentence)
+
+
+def case_ids(corpus: Corpus) -> tuple[str, ...]:
+    """Return the ids of all cases of the profiles that there are loaders for, in order."""
+    found = {case.id for name in PROFILES for case in corpus.of(name)}
+    return tuple(sorted(found.union(*(profiles.profile_of(corpus, name).stories(corpus) for name in PROFILES))))
 
 
 def outcomes(names: Iterable[str], large: Path, jobs: int) -> Iterator[Outcome]:

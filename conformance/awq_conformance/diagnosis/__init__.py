@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from awq_conformance.attempt import answers_right
@@ -14,10 +15,13 @@ from awq_conformance.protocol import DEQUANT, PLAIN, UNPACK
 from awq_conformance.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from awq_conformance.adapter import Caller
     from awq_conformance.cases import Case, Corpus
+    from awq_conformance.diagnosis.hypotheses import Hypothesis
+    from awq_conformance.diagnosis.weight import Weight
     from awq_conformance.judge import CaseResult, Terms
 
 _MORE: Final = 8  # failing cases looked at beside the tracer files
@@ -25,8 +29,20 @@ _NUMBERS: Final = (Verdict.WRONG, Verdict.NONFINITE, Verdict.SHAPE, Verdict.MISS
                    Verdict.TRUNCATED_OUTPUT, Verdict.MALFORMED_OUTPUT)  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What loaders of one profile read: its tensors as they are stored, every wrong way to read them, its tracers.
+
+    ``tracers`` is what the ids of the tracer cases begin with, before the part and the digit they show.
+    """
+
+    stored_in: Callable[[Path], Mapping[int, Weight]]
+    hypotheses: tuple[Hypothesis, ...]
+    tracers: str
+
+
 def explain(
-    caller: Caller, alone: Caller, results: Mapping[str, CaseResult], corpus: Corpus, terms: Terms
+    subject: Subject, caller: Caller, alone: Caller, results: Mapping[str, CaseResult], corpus: Corpus, terms: Terms
 ) -> tuple[Diagnosis, ...]:
     """Return why the loader is wrong, best explanation first; () where nothing failed or nothing can be told.
 
@@ -44,13 +60,20 @@ def explain(
         return (kept, *common)
     if not any(failed.values()):
         return common
-    tracers = [case for case in corpus.cases.values() if case.id.startswith("tracer/") and case.id in results]
+    tracers = [case for case in corpus.cases.values() if case.id.startswith(subject.tracers) and case.id in results]
     wanted = {case.id: case for case in (*tracers, *failed[DEQUANT][:_MORE], *_varied(failed[DEQUANT]))}
-    observed = [one for case in wanted.values() for one in observe(case, caller, terms)]
-    numbers = by_hypothesis(observed) or by_tracer(observed) or by_renumbering(observed) or by_remainder(observed)
+    observed = [one for case in wanted.values() for one in observe(case, caller, terms, subject.stored_in)]
+    numbers = (
+        by_hypothesis(observed, subject.hypotheses)
+        or by_tracer(observed, subject.tracers)
+        or by_renumbering(observed)
+        or by_remainder(observed)
+    )
     if not numbers and failed[UNPACK]:
-        shown = [one for case in failed[UNPACK][:_MORE] for one in observe(case, caller, terms, UNPACK)]
-        numbers = by_unpacking(shown)
+        shown = [
+            one for case in failed[UNPACK][:_MORE] for one in observe(case, caller, terms, subject.stored_in, UNPACK)
+        ]
+        numbers = by_unpacking(shown, subject.hypotheses)
     if not numbers and failed[PLAIN]:
         numbers = _plain(failed[PLAIN], results)
     return (*numbers, *common)
@@ -101,4 +124,4 @@ def _plain(cases: list[Case], results: Mapping[str, CaseResult]) -> tuple[Diagno
     return (Diagnosis("padding-as-data", sentence, "", tuple(case.id for case in longer)),)
 
 
-__all__ = ["EXPLANATIONS", "Diagnosis", "Observed", "explain"]
+__all__ = ["EXPLANATIONS", "Diagnosis", "Observed", "Subject", "explain"]

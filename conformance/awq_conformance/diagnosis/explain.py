@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 _PAIRS_MAX: Final = 1 << 14  # elements of the smallest wrong tensor; there are thousands of pairs to be tried on it
 
 
-def by_hypothesis(observed: Sequence[Observed]) -> tuple[Diagnosis, ...]:
+def by_hypothesis(observed: Sequence[Observed], known: Sequence[Hypothesis]) -> tuple[Diagnosis, ...]:
     """Return the hypothesis, or the two together, that predict every element of every W seen; else none."""
     outputs = [one for one in observed if one.what == "W" and one.actual.values.shape == one.due.values.shape]
     wrong = [one for one in outputs if not _matches(one, {})]
     if not wrong:
         return ()
     simplest = sorted(wrong, key=lambda one: one.actual.values.size)
-    for hypothesis in hypotheses.ALL:
+    for hypothesis in known:
         if all(_matches(one, hypothesis.steps) for one in (*simplest, *outputs)):
             return (_diagnosis(hypothesis, wrong, len(outputs)),)
-    pairs = hypotheses.together(hypotheses.ALL) if simplest[0].actual.values.size <= _PAIRS_MAX else ()
+    pairs = hypotheses.together(known) if simplest[0].actual.values.size <= _PAIRS_MAX else ()
     for pair in pairs:
         steps = pair[0].steps | pair[1].steps
         if all(_matches(one, steps) for one in (*simplest, *outputs)):
@@ -38,14 +38,14 @@ def by_hypothesis(observed: Sequence[Observed]) -> tuple[Diagnosis, ...]:
     return ()
 
 
-def by_unpacking(observed: Sequence[Observed]) -> tuple[Diagnosis, ...]:
+def by_unpacking(observed: Sequence[Observed], known: Sequence[Hypothesis]) -> tuple[Diagnosis, ...]:
     """Return the hypothesis on codes, zero points or scales that predicts what `unpack` showed."""
     step_of = {"q": "codes", "z": "zeros", "s": "scales"}
     for what, step in step_of.items():
         outputs = [one for one in observed if one.what == what and one.actual.values.shape == one.due.values.shape]
         if all(np.array_equal(one.actual.values, one.due.values) for one in outputs):
             continue
-        for hypothesis in hypotheses.ALL:
+        for hypothesis in known:
             if hypothesis.steps.keys() == {step} and all(
                 np.array_equal(one.actual.values, hypothesis.steps[step](one.stored)) for one in outputs
             ):
@@ -53,9 +53,9 @@ def by_unpacking(observed: Sequence[Observed]) -> tuple[Diagnosis, ...]:
     return ()
 
 
-def by_tracer(observed: Sequence[Observed]) -> tuple[Diagnosis, ...]:
+def by_tracer(observed: Sequence[Observed], prefix: str) -> tuple[Diagnosis, ...]:
     """Return which of codes, zero points and scales come from elsewhere, with the measured maps."""
-    maps = measure({one.case.id: one for one in observed if one.what == "W"})
+    maps = measure({one.case.id.removeprefix(prefix): one for one in observed if one.what == "W"})
     found = []
     for part, measured in maps.items():
         if measured.moved:

@@ -7,20 +7,25 @@ A hypothesis overrides steps: ``codes`` (R, K), ``zeros`` and ``scales`` (R, K /
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from awq_conformance.diagnosis.stored import Stored, narrow, product
+from awq_conformance.diagnosis.weight import Weight, narrow, product
 from awq_conformance.diagnosis.wrong.arithmetic import ARITHMETIC
 from awq_conformance.diagnosis.wrong.codes import CODES
 from awq_conformance.diagnosis.wrong.groups import GROUPS, OTHER_GROUPS
+from awq_conformance.diagnosis.wrong.numbers import NUMBERS
+from awq_conformance.diagnosis.wrong.packed import packed
 from awq_conformance.diagnosis.wrong.places import EXPERTS, PLACES
 from awq_conformance.diagnosis.wrong.scales import SCALES
 from awq_conformance.diagnosis.wrong.zeros import ZEROS
 from awq_conformance.outputs import Matrix
+
+if TYPE_CHECKING:
+    from awqformat.dialects import Dialect
 
 Steps = dict[str, Callable[..., Any]]
 
@@ -34,7 +39,7 @@ class Hypothesis:
     steps: Steps
 
 
-def predict(t: Stored, dtype: str, steps: Steps) -> Matrix:
+def predict(t: Weight, dtype: str, steps: Steps) -> Matrix:
     """Return the W (R, K) that a loader with these steps writes."""
     t = steps["place"](t) if "place" in steps else t
     with np.errstate(all="ignore"):
@@ -49,10 +54,14 @@ def predict(t: Stored, dtype: str, steps: Steps) -> Matrix:
         return matrix
 
 
-def hypotheses() -> Iterator[Hypothesis]:
-    """Yield all of them, the plainest first."""
-    for name, detail, step, does in (*CODES, *ZEROS, *SCALES, *ARITHMETIC):
+def _each(*rows: tuple[str, str, str, Callable[..., Any]]) -> Iterator[Hypothesis]:
+    for name, detail, step, does in rows:
         yield Hypothesis(name, detail, {step: does})
+
+
+def _of_any_weight() -> Iterator[Hypothesis]:
+    """Yield what can be done wrong wherever the numbers were read from, the plainest first."""
+    yield from _each(*NUMBERS, *ARITHMETIC)
     for name, detail, groups in GROUPS:
         yield Hypothesis(name, detail, {"zero_groups": groups, "scale_groups": groups})
     for name, detail, groups in OTHER_GROUPS:
@@ -60,18 +69,25 @@ def hypotheses() -> Iterator[Hypothesis]:
         yield Hypothesis(f"zeros-{name}", detail, {"zero_groups": groups})
         both = {"zero_groups": groups, "scale_groups": groups}
         yield Hypothesis(f"scales-{name}", f"{detail}, and the zero point as well", both)
+
+
+def _of_experts() -> Iterator[Hypothesis]:
     for name, detail, scales, zeros in EXPERTS:
         yield Hypothesis(name, f"{detail}: scales and zero points", {"scales": scales, "zeros": zeros})
         yield Hypothesis(name, f"{detail}: scales", {"scales": scales})
         yield Hypothesis(name, f"{detail}: zero points", {"zeros": zeros})
-    for name, detail, step, does in PLACES:
-        yield Hypothesis(name, detail, {step: does})
 
 
-ALL: Final = tuple(hypotheses())
+EXTENTS: Final = (*_each(*CODES, *ZEROS, *SCALES), *_of_any_weight(), *_of_experts(), *_each(*PLACES))
+"""Of tensors of an .awq file."""
 
 
-def together(hypotheses: tuple[Hypothesis, ...]) -> Iterator[tuple[Hypothesis, Hypothesis]]:
+def of_dialect(dialect: Dialect) -> tuple[Hypothesis, ...]:
+    """Return those of the layers of a checkpoint."""
+    return (*_each(*packed(dialect)), *_of_any_weight())
+
+
+def together(hypotheses: Sequence[Hypothesis]) -> Iterator[tuple[Hypothesis, Hypothesis]]:
     """Yield pairs that override different steps."""
     for i, first in enumerate(hypotheses):
         for second in hypotheses[i + 1 :]:

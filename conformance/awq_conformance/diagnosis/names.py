@@ -12,6 +12,8 @@ EXPLANATIONS: Final[dict[str, str]] = {
     "codes-awq-inverse": "codes are read in the inverse of AutoAWQ's order, 0 4 1 5 2 6 3 7; .awq stores them in order",
     "codes-big-endian": "codes are read from big-endian words; .awq packs bytes",
     "codes-halves": "low nibbles are taken for the first half of a block and high nibbles for the second",
+    "codes-word-order": "the nibbles of a word are read in another order than the codes are stored in",
+    "codes-other-layout": "codes are read as another layout has them",
     "codes-column-major": "codes are read column by column; .awq stores rows",
     "codes-transposed": "the output is transposed: [K, N] under the name of [N, K]",
     "codes-shifted": "codes are read from the wrong place: every one comes from a fixed distance away",
@@ -21,8 +23,11 @@ EXPLANATIONS: Final[dict[str, str]] = {
     "codes-misplaced": "codes come from other places than they should",
     # which zero point, and what is made of it
     "zeros-swapped": "every pair of zero points is swapped: the high nibble is read first",
-    "zeros-unpadded": "rows of zero points are read as if an odd row did not end with an unused nibble",
-    "zeros-transposed": "zero points are read as [K/G, N]; .awq stores [N, K/G]",
+    "zeros-word-order": "the nibbles of a word are read in another order than the zero points are stored in",
+    "zeros-other-layout": "zero points are read as another layout has them",
+    "zeros-are-products": "what is stored is -(s*z), and it is taken for the zero point itself",
+    "zeros-unpadded": "rows of zero points are read as if nothing unused lay at their ends",
+    "zeros-transposed": "zero points are read as the transpose of what is stored",
     "zeros-wrong-group": "the zero point comes from another group",
     "zeros-altered": "zero points are changed before they are used",
     "zeros-misplaced": "zero points come from other places than they should",
@@ -35,7 +40,7 @@ EXPLANATIONS: Final[dict[str, str]] = {
     "symmetric-zero-0": "a symmetric tensor is read with zero point 0; it is 8",
     # which scale, and what is made of it
     "scales-wrong-group": "the scale comes from another group",
-    "scales-transposed": "scales are read as [K/G, N]; .awq stores [N, K/G]",
+    "scales-transposed": "scales are read as the transpose of what is stored",
     "scales-altered": "scales are changed before they are used",
     "scales-misplaced": "scales come from other places than they should",
     "scales-big-endian": "scales are read as big-endian numbers",
@@ -45,7 +50,7 @@ EXPLANATIONS: Final[dict[str, str]] = {
     "scales-rounded-bf16": "scales are rounded to BF16 before use",
     "scales-subnormal-flushed": "subnormal scales are flushed to zero",
     # how a row is divided
-    "group-size-fixed": "one group size is used for every tensor; each record has its own",
+    "group-size-fixed": "one group size is used for every tensor, whatever its own is",
     "group-boundary": "the step from one group to the next is taken at the wrong place",
     # the arithmetic
     "arithmetic-expanded": "q*s - z*s is computed, which rounds twice; the rule is (q - z)*s",

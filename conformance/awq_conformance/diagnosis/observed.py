@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from awq_conformance.adapter import bounds_of
 from awq_conformance.compare import OUTPUTS, expected
-from awq_conformance.diagnosis.stored import Stored, stored_in
 from awq_conformance.outputs import Matrix, parse_name, read_matrix
 from awq_conformance.protocol import DEQUANT
 from awq_conformance.verdict import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from awq_conformance.adapter import Caller
     from awq_conformance.cases import Case, Tensor
+    from awq_conformance.diagnosis.weight import Weight
     from awq_conformance.judge import Terms
 
 
@@ -29,10 +30,12 @@ class Observed:
     what: str
     actual: Matrix
     due: Matrix
-    stored: Stored
+    stored: Weight
 
 
-def observe(case: Case, caller: Caller, terms: Terms, op: str = DEQUANT) -> Iterator[Observed]:
+def observe(
+    case: Case, caller: Caller, terms: Terms, stored_in: Callable[[Path], Mapping[int, Weight]], op: str = DEQUANT
+) -> Iterator[Observed]:
     """Call the loader once and yield its outputs for quantised tensors; those that cannot be read are left out."""
     seen = caller.call(op, str(case.input), bounds_of(case, terms.limits[caller.mode].timeout))
     if not seen.accepted or seen.fault is not None:

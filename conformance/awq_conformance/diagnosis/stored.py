@@ -5,19 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from awq_conformance.grade import round_to
+from awq_conformance.diagnosis.weight import Array, Weight
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from awq_conformance.outputs import Matrix
-
-Array = NDArray[Any]
 
 SCALE_BYTES: Final = {"F16": 2, "BF16": 2, "F32": 4}
 _UNIT: Final = 64  # what the parts of an extent are aligned to
@@ -29,7 +24,7 @@ def up(value: int, unit: int = _UNIT) -> int:
 
 
 @dataclass(frozen=True)
-class Stored:
+class Stored(Weight):
     """One quantised tensor of a valid file. ``at`` is where its extent starts, ``others`` are all extents by number.
 
     ``alignment`` is A, ``data_at`` where DATA starts; ``others`` holds (number, offset, bytes without padding, whether
@@ -47,21 +42,6 @@ class Stored:
     data_at: int
     others: tuple[tuple[int, int, int, bool], ...]
     first_group_size: int
-
-    @property
-    def rows(self) -> int:
-        """Return R, the product of all dimensions but the last."""
-        return prod(self.shape[:-1])
-
-    @property
-    def columns(self) -> int:
-        """Return K."""
-        return self.shape[-1]
-
-    @property
-    def groups(self) -> int:
-        """Return K / G."""
-        return self.columns // self.group_size
 
     @property
     def codes_size(self) -> int:
@@ -115,11 +95,6 @@ class Stored:
         """Return s (R, K / G), widened to f32."""
         return widen(self.scale_bytes(), self.scale_dtype).reshape(self.rows, self.groups)
 
-    @cached_property
-    def group_of(self) -> Array:
-        """Return the group of each k (K,)."""
-        return np.arange(self.columns) // self.group_size
-
 
 def nibbles(packed: Array) -> Array:
     """Return two numbers for each byte, the low nibble first."""
@@ -134,35 +109,10 @@ def widen(raw: Array, dtype: str) -> Array:
         return raw.view("<f2" if dtype == "F16" else "<f4").astype(np.float32)
 
 
-def product(q: Array, z: Array, s: Array, _t: Stored) -> Array:
-    """Return (q - z) * s, all of them (R, K), in f32."""
-    return (q - z).astype(np.float32) * s
-
-
-def narrow(weights: Array, dtype: str) -> Matrix:
-    """Return W in the output's dtype, rounded to nearest even."""
-    return round_to(weights.astype(np.float32), dtype)
-
-
-def signed(values: Array) -> Array:
-    """Return numbers of 4 bits as two's complement."""
-    result: Array = (values ^ 8) - 8
-    return result
-
-
 def turned(values: Array, t: Stored) -> Array:
     """Return values per group (R, K / G) as if they were stored as [K/G, N]."""
     result: Array = values.reshape(-1, t.groups, t.shape[-2]).transpose(0, 2, 1).reshape(t.rows, t.groups)
     return result
-
-
-def rounded(values: Array, dtype: str) -> Array:
-    """Return f32 rounded to f16 or bf16 and widened again."""
-    narrowed = round_to(values, dtype).values
-    if dtype == "bf16":
-        return (narrowed.astype(np.uint32) << 16).view(np.float32)
-    wide: Array = narrowed.astype(np.float32)
-    return wide
 
 
 def stored_in(path: Path) -> dict[int, Stored]:

@@ -74,24 +74,35 @@ class Map:
         return "\n".join(lines)
 
     def _order(self) -> str:
-        """Return the order in which codes are read, where it repeats every 2, 4, 8, 16 or 32 of them."""
-        stream = self.source.reshape(-1)
-        for period in (2, 4, 8, 16, 32):
-            if len(stream) % period:
-                continue
-            blocks = stream.reshape(-1, period)
-            inside = blocks - np.arange(len(blocks))[:, None] * period
-            if (inside == inside[0]).all() and sorted(inside[0].tolist()) == list(range(period)):
-                order = " ".join(map(str, inside[0].tolist()))
-                return f"codes are read in the order {order} of every {period}, stored is 0 1 .. {period - 1}"
+        """Return the order in which codes are read, where it repeats along K or along N."""
+        per_row = self.sources // len(self.source)
+        rows, columns = np.divmod(self.source, per_row)
+        if (order := _repeated(self.source.reshape(-1))) is not None:
+            return f"along K {order}"
+        if (rows == rows[:, :1]).all() and (columns == np.arange(per_row)).all():
+            order = _repeated(rows[:, 0])
+            return f"along N {order}" if order is not None else ""
         return ""
 
 
+def _repeated(stream: Array) -> str | None:
+    """Return the order in words that repeats every 2, 4, 8, 16 or 32 elements of a stream, None where none does."""
+    for period in (2, 4, 8, 16, 32):
+        if len(stream) % period:
+            continue
+        blocks = stream.reshape(-1, period)
+        inside = blocks - np.arange(len(blocks))[:, None] * period
+        if (inside == inside[0]).all() and sorted(inside[0].tolist()) == list(range(period)):
+            order = " ".join(map(str, inside[0].tolist()))
+            return f"codes are read in the order {order} of every {period}, it is to be 0 1 .. {period - 1}"
+    return None
+
+
 def measure(observed: Mapping[str, Observed]) -> dict[str, Map]:
-    """Return the maps of codes, zeros and scales as far as they can be read off; ``observed`` is by case id."""
+    """Return the maps of codes, zeros and scales as far as they can be read off; ``observed`` is by part and digit."""
     maps = {}
     for part, (digits, undo) in _DIGITS.items():
-        seen = [observed.get(f"tracer/{part}-{digit}") for digit in range(digits)]
+        seen = [observed.get(f"{part}-{digit}") for digit in range(digits)]
         if any(one is None or one.actual.values.shape != one.due.values.shape for one in seen):
             continue
         wide = [undo(widen(one.actual)) for one in seen if one is not None]

@@ -59,8 +59,12 @@ class Profile:
 
 def profile_of(corpus: Corpus, name: str) -> Profile:
     """Return what profile ``name`` adds in ``corpus``."""
-    if (corpus.suite, name) == ("awqformat", "core"):
+    if corpus.suite == "awqformat" and name == "core":
         from awq_conformance.profiles.core import Core
 
         return Core()
+    if corpus.suite == "awqformat" and any(case.folder for case in corpus.of(name)):
+        from awq_conformance.profiles.checkpoints import Checkpoints
+
+        return Checkpoints(name)
     return Profile()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from awq_conformance import diagnosis, fresh, reproduction, state
+from awq_conformance.diagnosis.hypotheses import EXTENTS
+from awq_conformance.diagnosis.stored import stored_in
 from awq_conformance.profiles import Profile
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from awq_conformance.judge import CaseResult
     from awq_conformance.probes import Footing
     from awq_conformance.protocol import Hello
+
+_SUBJECT: Final = diagnosis.Subject(stored_in, EXTENTS, "tracer/")
 
 
 class Core(Profile):
@@ -40,7 +44,7 @@ class Core(Profile):
 
     def explain(self, footing: Footing, results: Mapping[str, CaseResult], corpus: Corpus) -> tuple[Diagnosis, ...]:
         """Return why the loader is wrong, best explanation first."""
-        return diagnosis.explain(footing.swift, footing.one_shot, results, corpus, footing.terms)
+        return diagnosis.explain(_SUBJECT, footing.swift, footing.one_shot, results, corpus, footing.terms)
 
     def annotated(self, result: CaseResult) -> list[dict[str, Any]]:
         """Return the guilty bytes of a failed case's input, and some around them."""

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from awq_conformance.diagnosis.stored import Array, Stored, narrow, product, rounded
+from awq_conformance.diagnosis.weight import Array, Weight, narrow, product, rounded
 from awq_conformance.outputs import Matrix
 
 
 def _expanded(dtype: str, *, fused: bool = False) -> Callable[..., Array]:
     numpy = {"f16": np.float16, "f32": np.float32}[dtype]
 
-    def values(q: Array, z: Array, s: Array, _t: Stored) -> Array:
+    def values(q: Array, z: Array, s: Array, _t: Weight) -> Array:
         s = s.astype(numpy)
         c = z.astype(numpy) * s
         if fused:
@@ -24,7 +24,7 @@ def _expanded(dtype: str, *, fused: bool = False) -> Callable[..., Array]:
     return values
 
 
-def _expanded_bf16(q: Array, z: Array, s: Array, _t: Stored) -> Array:
+def _expanded_bf16(q: Array, z: Array, s: Array, _t: Weight) -> Array:
     return rounded(rounded(q.astype(np.float32) * s, "bf16") - rounded(z.astype(np.float32) * s, "bf16"), "bf16")
 
 

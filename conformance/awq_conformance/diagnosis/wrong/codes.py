@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from awq_conformance.diagnosis.stored import Array, Stored, nibbles, signed, up
+from awq_conformance.diagnosis.stored import Stored, nibbles, up
+from awq_conformance.diagnosis.weight import Array, signed
 
 
 def _permuted(order: tuple[int, ...]) -> Callable[[Stored], Array]:
@@ -48,15 +49,6 @@ def _columns_first(t: Stored) -> Array:
     return result
 
 
-def _as_kn(w: Array, t: Stored) -> Array:
-    result: Array = w.reshape(-1, *t.shape[-2:]).transpose(0, 2, 1).reshape(t.rows, t.columns)
-    return result
-
-
-def _as_kn_if_square(w: Array, t: Stored) -> Array:
-    return _as_kn(w, t) if t.shape[-1] == t.shape[-2] else w
-
-
 def _from_start(t: Stored) -> Array:
     return replace(t, at=t.at + t.data_at).code_nibbles().reshape(t.rows, t.columns)
 
@@ -85,8 +77,6 @@ CODES: Final[tuple[tuple[str, str, str, Callable[..., Any]], ...]] = (
     ("codes-halves", "a block is 8 codes", "codes", _halves(lambda _: 8)),
     ("codes-halves", "a block is the matrix", "codes", _halves(lambda t: t.rows * t.columns)),
     ("codes-column-major", "", "codes", _columns_first),
-    ("codes-transposed", "", "arrange", _as_kn),
-    ("codes-transposed", "where N is equal to K", "arrange", _as_kn_if_square),
     *(
         (
             "codes-shifted",
@@ -96,12 +86,7 @@ CODES: Final[tuple[tuple[str, str, str, Callable[..., Any]], ...]] = (
         )
         for count in (1, -1, 2, -2, 4, -4, 8, -8, 16, 32, 64, -64)
     ),
-    ("codes-signed", "", "codes", lambda t: signed(t.codes)),
     ("codes-signed", "in the high nibble of each byte", "codes", _dragged),
-    ("codes-offset", "8 is taken from each", "codes", lambda t: t.codes - 8),
-    ("codes-offset", "8 is added to each, and the sum masked", "codes", lambda t: t.codes ^ 8),
-    ("codes-offset", "1 is added to each", "codes", lambda t: t.codes + 1),
-    ("codes-offset", "1 is taken from each", "codes", lambda t: t.codes - 1),
     ("codes-misplaced", "rows start at multiples of 16 bytes", "codes", _row_stride(lambda t: up(t.columns // 2, 16))),
     ("codes-misplaced", "data_off is counted from the start of DATA", "codes", _from_start),
     ("codes-misplaced", "the step from row to row is K bytes", "codes", _row_stride(lambda t: t.columns)),

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from awq_conformance.diagnosis.stored import Array, Stored, up
+from awq_conformance.diagnosis.stored import Stored, up
+from awq_conformance.diagnosis.weight import Array
 
 
 def _of_first_expert(values: Array, t: Stored) -> Array:

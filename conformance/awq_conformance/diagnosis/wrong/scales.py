@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from awq_conformance.diagnosis.stored import SCALE_BYTES, Array, Stored, rounded, turned, up, widen
+from awq_conformance.diagnosis.stored import SCALE_BYTES, Stored, turned, up, widen
+from awq_conformance.diagnosis.weight import Array
 
 
 def _reversed_bytes(t: Stored) -> Array:
@@ -25,10 +26,6 @@ def _taken_for(stored: str, taken: str) -> Callable[[Stored], Array]:
     return scales
 
 
-def _flushed(least: dict[str, float]) -> Callable[[Stored], Array]:
-    return lambda t: np.where(t.scales < least.get(t.scale_dtype, 0.0), np.float32(0), t.scales)
-
-
 def _behind_codes(t: Stored) -> Array:
     return np.nan_to_num(widen(t.scale_bytes(t.codes_size), t.scale_dtype)).reshape(t.rows, t.groups)
 
@@ -44,20 +41,13 @@ def _behind_alignment(t: Stored) -> Array:
     return np.nan_to_num(widen(raw, t.scale_dtype)).reshape(t.rows, t.groups)
 
 
-_F16, _F32 = 2.0**-14, 2.0**-126
 SCALES: Final[tuple[tuple[str, str, str, Callable[..., Any]], ...]] = (
-    ("scales-transposed", "", "scales", lambda t: turned(t.scales, t)),
+    ("scales-transposed", "as [K/G, N]; .awq stores [N, K/G]", "scales", lambda t: turned(t.scales, t)),
     ("scales-big-endian", "", "scales", _reversed_bytes),
     ("scales-bf16-as-f16", "", "scales", _taken_for("BF16", "F16")),
     ("scales-f16-as-bf16", "", "scales", _taken_for("F16", "BF16")),
     ("scales-misplaced", "an F32 scale is taken for two of F16", "scales", _taken_for("F32", "F16")),
     ("scales-misplaced", "an F32 scale is taken for two of BF16", "scales", _taken_for("F32", "BF16")),
-    ("scales-rounded-f16", "", "scales", lambda t: rounded(t.scales, "f16")),
-    ("scales-rounded-bf16", "", "scales", lambda t: rounded(t.scales, "bf16")),
-    ("scales-subnormal-flushed", "those of F16", "scales", _flushed({"F16": _F16})),
-    ("scales-subnormal-flushed", "those of BF16 and F32", "scales", _flushed({"BF16": _F32, "F32": _F32})),
-    ("scales-subnormal-flushed", "", "scales", _flushed({"F16": _F16, "BF16": _F32, "F32": _F32})),
-    ("scales-misplaced", "every row has those of the first one", "scales", lambda t: t.scales[:1].repeat(t.rows, 0)),
     ("scales-misplaced", "they are read right behind the codes, without the padding", "scales", _behind_codes),
     ("scales-misplaced", "rows are believed to be padded to 8 of them", "scales", _padded_to_8),
     ("padding-as-data", "scales are read from a multiple of A behind the codes", "scales", _behind_alignment),
