@@ -54,8 +54,7 @@ def _written(kind: Kind, model: Model) -> Files:
     """Return the files of a checkpoint."""
     tensors: dict[str, Array] = dict(model.plain)
     for name, layer in model.layers.items():
-        parts = dialects.encode(dialects.DIALECTS[kind.dialect], layer)
-        parts |= {role: make(layer) for role, make in model.with_roles.items()}
+        parts = dialects.encode(dialects.DIALECTS[kind.dialect], layer, kind.form)
         tensors |= {
             f"{name}.{model.renamed.get(role, role)}": part for role, part in parts.items() if role not in model.without
         }

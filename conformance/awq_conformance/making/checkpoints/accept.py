@@ -203,11 +203,8 @@ def _own() -> Iterator[Accept]:
     yield Accept(GPTQ_V1, "v1", "checkpoint_format gptq: zero points are stored less 1", block, ("AWQ-LAY-010",))
     yield Accept(GPTQ_V1, "v1-zero-points-borrow", "the same, with zero points 0 beside others", _borrowing,
                  ("AWQ-LAY-010", "AWQ-LAY-002"))  # fmt: skip
-    yield Accept(
-        GPTQ, "g-idx", "a g_idx that says what holds anyway",
-        lambda s: one(layer(s), with_roles={"g_idx": lambda _: np.arange(COLUMNS, dtype=np.int32) // GROUP_SIZE}),
-        ("AWQ-LAY-011",),
-    )  # fmt: skip
+    yield Accept(GPTQ, "g-idx-absent", "no g_idx: the groups follow one another",
+                 lambda s: one(layer(s), without=("g_idx",)), ("AWQ-LAY-011",))  # fmt: skip
     yield Accept(COMPRESSED, "symmetric", "no zero points", lambda s: one(layer(s, symmetric=True)), ("AWQ-LAY-015",))
     yield Accept(COMPRESSED, "rows-beside-words", "N is no multiple of 8: the last word of zero points is not full",
                  lambda s: one(layer(s, (21, COLUMNS))), ("AWQ-LAY-015",))  # fmt: skip

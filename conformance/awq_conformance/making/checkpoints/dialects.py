@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from awqformat.dialects import Form
+
 Asks = dict[str, Any]
 
 
@@ -28,6 +30,7 @@ class Kind:
         codes: the role of the codes.
         bits_key: how the bits are called in ``asks``.
         group_sizes: those that its cases come in.
+        form: what the dialect leaves open, as the programs of the profile write it; None: the usual one.
     """
 
     profile: str
@@ -38,6 +41,7 @@ class Kind:
     codes: str = "qweight"
     bits_key: str = "bits"
     group_sizes: tuple[int, ...] = (32, 64, 128)
+    form: Form | None = None
 
 
 def _awq(version: str) -> Configure:
@@ -72,11 +76,14 @@ def _compressed(group_size: int, *, symmetric: bool) -> Asks:
     }
 
 
+_GROUPS_TOLD: Final = Form("qzeros", g_idx="g_idx")
+"""GPTQModel writes the group of each k though it follows from k, and does not load a layer without it."""
+
 GEMM: Final = Kind("hf-gemm", "gemm", _awq("gemm"), group_sizes=(16, 32, 64, 128))
 GEMV: Final = Kind("hf-gemv", "gemv", _awq("gemv"))
 GEMV_FAST: Final = Kind("hf-gemv-fast", "gemv_fast", _awq("gemv_fast"))
-GPTQ: Final = Kind("gptq", "gptq_v2", _gptq("gptq_v2"))
-GPTQ_V1: Final = Kind("gptq", "gptq", _gptq("gptq"))
+GPTQ: Final = Kind("gptq", "gptq_v2", _gptq("gptq_v2"), form=_GROUPS_TOLD)
+GPTQ_V1: Final = Kind("gptq", "gptq", _gptq("gptq"), form=_GROUPS_TOLD)
 COMPRESSED: Final = Kind(
     "ct-pack",
     "ct-pack",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,7 +37,6 @@ class Model:
         place: where that part stands: a path of keys in config.json, or another file.
         without: roles that are not written, such as ``qzeros``.
         renamed: roles that are written under another name.
-        with_roles: roles written beside those of the dialect, made from the layer.
     """
 
     layers: Mapping[str, QuantizedTensor]
@@ -48,7 +47,6 @@ class Model:
     place: tuple[str, ...] = ("config.json", "quantization_config")
     without: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
-    with_roles: Mapping[str, Callable[[QuantizedTensor], Array]] = field(default_factory=dict)
 
 
 def one(tensor: QuantizedTensor, **more: Any) -> Model:
