@@ -63,4 +63,8 @@ def profile_of(corpus: Corpus, name: str) -> Profile:
         from awq_conformance.profiles.core import Core
 
         return Core()
+    from awq_conformance.profiles import checkpoints
+
+    if corpus.suite == "awqformat" and name in checkpoints.NAMES:
+        return checkpoints.Checkpoints(name)
     return Profile()

@@ -16,6 +16,8 @@ from awq_conformance.making.checkpoints.dialects import (
     GPTQ,
     GPTQ_V1,
     KINDS,
+    NESTED,
+    OWN_FILE,
     Kind,
 )
 from awq_conformance.making.checkpoints.model import COLUMNS, GROUP_SIZE, ROWS, UP, Model, block, layer, one
@@ -146,7 +148,7 @@ def _common(kind: Kind) -> Iterator[Accept]:
     yield case(
         "nested-config",
         "the configuration inside text_config",
-        lambda s: block(s, place=("config.json", "text_config", "quantization_config")),
+        lambda s: block(s, place=NESTED),
     )
     for tracer in tracers(ROWS, COLUMNS, GROUP_SIZE):
         yield Accept(kind, f"tracer-{tracer.name}", tracer.title, _holding(tracer.tensor), comment=tracer.comment)
@@ -171,7 +173,7 @@ def _named(kind: Kind) -> Iterator[Accept]:
         kind,
         "own-file",
         "the configuration in quant_config.json",
-        lambda s: block(s, place=("quant_config.json",)),
+        lambda s: block(s, place=OWN_FILE),
     )
     yield Accept(kind, "activation-scales", "the scales of an activation, which are no scales of a layer",
                  lambda s: replace(block(s), plain={**block(s).plain,

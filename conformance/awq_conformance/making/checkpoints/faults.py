@@ -32,6 +32,7 @@ class Fault:
         file: the file it is in.
         change: turns that file of the twin into the faulty one.
         twin: the name of the valid case it is made from.
+        symmetric: what the configuration of the twin says, where the fault is one only then.
         level: MUST, or SHOULD where loaders differ for good reasons.
         refs: where it was seen.
         comment: more.
@@ -45,6 +46,7 @@ class Fault:
     file: str
     change: Change
     twin: str = f"group-{GROUP_SIZE}"
+    symmetric: bool | None = None
     level: str = "MUST"
     refs: tuple[str, ...] = ()
     comment: str = ""
@@ -131,13 +133,13 @@ def _awq(kind: Kind) -> Iterator[Fault]:
     yield Fault(kind, "spellings-differ", "bits and w_bit contradict each other", "E_CONFIG", "AWQ-CHK-007", CONFIG,
                 text('"bits": 4,', '"bits": 4, "w_bit": 8,'))  # fmt: skip
     yield Fault(kind, "zero-points-missing", "zero_point true, and no zero points", "E_DIALECT", "AWQ-CHK-016", SHARD,
-                text(rf"\.{kind.zeros}\"", f'.{kind.zeros[:-1]}x"'))  # fmt: skip
+                text(rf"\.{kind.zeros}\"", f'.{kind.zeros[:-1]}x"'), symmetric=False)  # fmt: skip
 
 
 def _own() -> Iterator[Fault]:
     yield Fault(GEMM, "symmetric-ambiguous", "zero_point false, and no zero points: gemm or int4pack", "E_DIALECT",
-                "AWQ-CHK-017", SHARD, text(r'\.qzeros"', '.qzerox"'), twin="zero-points-denied", level="SHOULD",
-                comment="A loader that knows of no int4pack reads gemm.")  # fmt: skip
+                "AWQ-CHK-017", SHARD, text(r'\.qzeros"', '.qzerox"'), twin="zero-points-denied",
+                symmetric=True, level="SHOULD", comment="A loader that knows of no int4pack reads gemm.")  # fmt: skip
     yield Fault(GPTQ, "version-missing", "no checkpoint_format: v1 or v2", "E_DIALECT", "AWQ-CHK-012", CONFIG,
                 text(r',\n *"checkpoint_format": "gptq_v2"', ""))  # fmt: skip
     yield Fault(GPTQ, "g-idx-reorders", "a g_idx that gives the first two groups to each other", "E_DIALECT",

@@ -9,6 +9,7 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 
+from awq_conformance.making.checkpoints.dialects import TOP
 from awq_conformance.making.values import plain, quantised
 from awqformat import QuantizedTensor
 
@@ -44,7 +45,7 @@ class Model:
     shards: int = 1
     group_size: int | None = None
     asks: Mapping[str, Any] = field(default_factory=dict)
-    place: tuple[str, ...] = ("config.json", "quantization_config")
+    place: tuple[str, ...] = TOP
     without: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,11 +66,15 @@ def block(seed: str, **more: Any) -> Model:
     """Return what a small model has: two layers of different shapes, a bias, norms, an embedding."""
     return Model(
         {DOWN: layer(f"{seed}/down", (64, 128)), UP: layer(f"{seed}/up", (96, 64))},
-        {
-            f"{UP}.bias": plain(f"{seed}/bias", (96,), np.float16),
-            "model.embed_tokens.weight": plain(f"{seed}/embed", (10, 64), np.float16),
-            "model.norm.weight": plain(f"{seed}/norm", (64,), ml_dtypes.bfloat16),
-            "lm_head.weight": plain(f"{seed}/head", (10, 64), np.float16),
-        },
+        {f"{UP}.bias": plain(f"{seed}/bias", (96,), np.float16), **beside(seed)},
         **more,
     )
+
+
+def beside(seed: str) -> dict[str, Array]:
+    """Return what every model has beside its layers."""
+    return {
+        "model.embed_tokens.weight": plain(f"{seed}/embed", (10, 64), np.float16),
+        "model.norm.weight": plain(f"{seed}/norm", (64,), ml_dtypes.bfloat16),
+        "lm_head.weight": plain(f"{seed}/head", (10, 64), np.float16),
+    }
