@@ -197,7 +197,7 @@ def load(root: Path) -> Corpus:
         raise CorpusMissingError(f"no corpus at {root}: {MANIFEST}: {error.strerror}") from error
     try:
         raw = json.loads(text)
-        listed = [_case(root.resolve(), entry) for entry in raw["cases"]]
+        listed = [case_of(root.resolve(), entry) for entry in raw["cases"]]
         cases = {case.id: case for case in listed}
         flags = {name: Flag(**words) for name, words in raw.get("flags", {}).items()}
         corpus = Corpus(root.resolve(), raw["suite"], raw["version"], hashlib.sha256(text).hexdigest(), cases, flags)
@@ -213,7 +213,8 @@ def load(root: Path) -> Corpus:
     return corpus
 
 
-def _case(root: Path, raw: dict[str, Any]) -> Case:
+def case_of(root: Path, raw: dict[str, Any]) -> Case:
+    """Return a case from its record in the manifest; raises KeyError or ValueError where that is not one."""
     case = Case(
         root=root,
         id=raw["id"],

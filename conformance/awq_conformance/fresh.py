@@ -1,16 +1,18 @@
-"""A file nobody can have seen: random tensors from a seed, their expected values from the slow oracle."""
+"""Inputs nobody can have seen: random tensors from a seed, their expected values from the slow oracle."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from math import lcm
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from awq_conformance.cases import Case, File, Tensor
+from awq_conformance.cases import Case, File, Tensor, case_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -23,10 +25,21 @@ def make_large(folder: Path) -> Path:
     """Make the cases that are too large to keep in ``folder``, and return it."""
     from awq_conformance.making.corpus import generate_large  # only here, as below
 
-    for path, data in generate_large().items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
-    return folder
+    return _laid(generate_large(), folder)
+
+
+def fresh_checkpoint(folder: Path, profile: str, seed: int, align: tuple[int, int]) -> list[Case]:
+    """Write a random checkpoint of ``profile`` and its expected outputs into ``folder``, and return it as a case."""
+    from awq_conformance.making.checkpoints import unseen
+
+    return _cases([unseen.fresh(profile, seed, align)], folder)
+
+
+def held_out_checkpoints(folder: Path, profile: str, seed: int, align: tuple[int, int]) -> list[Case]:
+    """Write random checkpoints of ``profile``, valid and malformed, into ``folder``, and return them as cases."""
+    from awq_conformance.making.checkpoints import unseen
+
+    return _cases(unseen.holdout(profile, seed, align), folder)
 
 
 def fresh_case(folder: Path, seed: int, align: tuple[int, int]) -> Case:
@@ -87,6 +100,17 @@ def fresh_case(folder: Path, seed: int, align: tuple[int, int]) -> Case:
         refs=(),
         comment="",
     )
+
+
+def _cases(made: Iterable[tuple[dict[str, Any], dict[str, bytes]]], folder: Path) -> list[Case]:
+    return [replace(case_of(_laid(files, folder), record), made=True) for record, files in made]
+
+
+def _laid(files: Mapping[str, bytes], folder: Path) -> Path:
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
 
 
 def _file(path: Path) -> File:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,7 +45,7 @@ BOTH: Final = (ONE_SHOT, SERVE)
 class Request:
     """What to run: the adapter's command, a profile, a selection of its cases, and how.
 
-    ``timeout`` is the least time limit of a one-shot call in seconds; ``seed`` makes the fresh random file and
+    ``timeout`` is the least time limit of a one-shot call in seconds; ``seed`` makes the fresh random input and
     ``holdout``, where given, a whole set of them. ``known`` are the failures that do not count. ``report`` is the
     folder that failures are written to, to be seen again. ``done`` are results of an earlier run with the same
     request that was not finished.
@@ -179,7 +179,9 @@ def _run(run: Certification, one_shot: OneShot, pool: ThreadPoolExecutor, scratc
     selected = [case.id for case in cases]
     ground = Ground(one_shot.folders, corpus, request.profile, request.timeout, request.grade)
     footing = run.footing = pool.submit(probe, one_shot, ground, request.modes).result()
-    cases = [*_unseen(request, profile, scratch, footing.terms.hello), *cases]
+    unseen = _unseen(request, profile, scratch, footing.terms.hello)
+    corpus = replace(corpus, cases={**corpus.cases, **{case.id: case for case in unseen}})
+    cases = [*unseen, *cases]
     progress(len(cases))
     raw = dict(request.done)
     for result in raw.values():

@@ -13,6 +13,7 @@ from rich.text import Text
 from awq_conformance import report
 from awq_conformance.protocol import ONE_SHOT, RunnerExit
 from awq_conformance.report.matrix import matrix_of
+from awq_conformance.report.words import MADE_BY
 from awq_conformance.reproduction import kind_of
 from awq_conformance.screen import printable, put
 from awq_conformance.verdict import MEANING, Grade, Verdict
@@ -121,8 +122,8 @@ def tell_failure(console: Console, result: CaseResult, alike: list[CaseResult]) 
     put(console, (f"  {place}{gap}{finding.detail}", ""))
     level = "" if case.level == "MUST" else f" ({case.level}: does not decide)"
     put(console, (f"  {case.title}{level}", "dim"), (f"  {' '.join(case.req)}", "dim"))
-    if case.recipe == "fresh":
-        put(console, (f"  --seed {case.seed} makes this file again", "dim"))
+    if case.recipe in MADE_BY:
+        put(console, (f"  {MADE_BY[case.recipe]} {case.seed} makes this input again", "dim"))
     if finding.op in result.calls and finding.verdict in (Verdict.CRASH, Verdict.TIMEOUT, Verdict.OVER_REJECT):
         _tell_tail(console, result.calls[finding.op].tail)
     if alike:

@@ -21,7 +21,7 @@ def test_the_cpp_loader_is_conformant(options: list[str]) -> None:
 
 @pytest.mark.parametrize("profile", ["hf-gemm", "hf-gemv", "hf-gemv-fast", "gptq", "ct-pack"])
 def test_the_python_reader_of_checkpoints_is_conformant(profile: str) -> None:
-    """With the same runner, on directories; one process for all of them, as starting Python is slow."""
+    """On the corpus, a fresh checkpoint and a holdout; one process for all of them, as starting Python is slow."""
     adapter = Path(__file__).parents[1] / "adapters" / "python_reader.py"
     command = [
         f"{BIN}/awq-conformance",
@@ -30,6 +30,8 @@ def test_the_python_reader_of_checkpoints_is_conformant(profile: str) -> None:
         profile,
         "--mode",
         "serve",
+        "--holdout",
+        "7",
         "--",
         sys.executable,
         str(adapter),

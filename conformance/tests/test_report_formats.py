@@ -12,6 +12,7 @@ from junitparser import JUnitXml
 
 from awq_conformance.known import KnownFailure
 from awq_conformance.report import FORMATS, record_of
+from awq_conformance.report.words import again
 from awq_conformance.verdict import Grade, Verdict
 from tests import runs
 
@@ -75,6 +76,16 @@ def test_junit_fails_what_decides() -> None:
     assert "--case model/bad" in bad.text
     assert by_name["model/should"].result[0].message.startswith("does not decide: CRASH")
     assert by_name["container/taken"].system_out == "all is well\n"
+
+
+@pytest.mark.parametrize(
+    ("case", "option"),
+    [("fresh/5", "--seed 5"), ("holdout/7/valid-3", "--holdout 7"), ("model/bad", "--case model/bad")],
+)
+def test_how_to_run_a_case_again(case: str, option: str) -> None:
+    """What is in no corpus is named by the option that makes it."""
+    record = record_of(runs.run_of(runs.result(runs.valid(case))))
+    assert f" {option} -- " in again(record["results"][0], record)
 
 
 def test_an_inconclusive_run_is_an_error_in_junit() -> None:

@@ -200,6 +200,9 @@ class FastScalesByRows(GemvFast):
     def scales(self, t: Record) -> NDArray[np.float32]:
         return self.part(t, "scales").reshape(t.rows, -1)[:, : t.groups].astype(np.float32)
 
+    def zeros(self, t: Record) -> NDArray[np.int16]:
+        return np.rint(-self.products(t) / super().scales(t)).astype(np.int16)
+
 
 # gptq
 

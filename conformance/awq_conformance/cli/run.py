@@ -59,7 +59,7 @@ _GRADES = {str(grade): grade for grade in (Grade.EXACT, Grade.BOUNDED, Grade.FUN
     show_default=True,
     help="Seconds one call may take at least; five times the smallest valid case where that is more.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the fresh random file; default: a new one.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the random input of this run; default: a new one.")
 @click.option(
     "--loader", "loaders", multiple=True, metavar="NAME=COMMAND", help="One of several loaders to compare; repeatable."
 )

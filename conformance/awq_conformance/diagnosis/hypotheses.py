@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from awq_conformance.diagnosis.wrong.places import EXPERTS, PLACES
 from awq_conformance.diagnosis.wrong.scales import SCALES
 from awq_conformance.diagnosis.wrong.zeros import ZEROS
 from awq_conformance.outputs import Matrix
-
-if TYPE_CHECKING:
-    from awqformat.dialects import Dialect
 
 Steps = dict[str, Callable[..., Any]]
 
@@ -82,9 +79,11 @@ EXTENTS: Final = (*_each(*CODES, *ZEROS, *SCALES), *_of_any_weight(), *_of_exper
 """Of tensors of an .awq file."""
 
 
-def of_dialect(dialect: Dialect) -> tuple[Hypothesis, ...]:
-    """Return those of the layers of a checkpoint."""
-    return (*_each(*packed(dialect)), *_of_any_weight())
+def of_dialect(name: str) -> tuple[Hypothesis, ...]:
+    """Return those of the layers of a checkpoint, by the name of its dialect."""
+    from awqformat.dialects import DIALECTS  # only here: what is judged must not depend on it
+
+    return (*_each(*packed(DIALECTS[name], DIALECTS.values())), *_of_any_weight())
 
 
 def together(hypotheses: Sequence[Hypothesis]) -> Iterator[tuple[Hypothesis, Hypothesis]]:

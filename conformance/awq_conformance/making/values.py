@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import ml_dtypes
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from awqformat import QuantizedTensor
 
 Array = np.ndarray[Any, Any]
+T = TypeVar("T")
 
 _SCALE_DTYPES: Final[dict[str, tuple[str, Any]]] = {
     "F16": ("<u2", np.dtype("<f2")),
@@ -20,11 +22,18 @@ _SCALE_DTYPES: Final[dict[str, tuple[str, Any]]] = {
 }
 ORDINARY: Final = {"F16": (0x1400, 0x2E00), "BF16": (0x3A80, 0x3DC0), "F32": (0x3A80_0000, 0x3DC0_0000)}
 """Bits of scales between about 2^-10 and 2^-3.5, every mantissa in between."""
+WIDE: Final = {"F16": (0, 0x7C00), "BF16": (0x3280, 0x4680), "F32": (0x3280_0000, 0x4680_0000)}
+"""Bits of scales as far as values stay finite in F32: every one of F16, between 2^-26 and 2^14 of the others."""
 
 
 def random_bytes(seed: str, size: int) -> bytes:
     """Return the first ``size`` bytes of SHAKE-256 of ``seed``."""
     return hashlib.shake_256(seed.encode()).digest(size)
+
+
+def chosen(seed: str, options: Sequence[T]) -> T:
+    """Return one of ``options``."""
+    return options[int.from_bytes(random_bytes(seed, 8), "little") % len(options)]
 
 
 def nibbles(seed: str, shape: tuple[int, ...]) -> Array:

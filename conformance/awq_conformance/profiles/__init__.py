@@ -59,12 +59,12 @@ class Profile:
 
 def profile_of(corpus: Corpus, name: str) -> Profile:
     """Return what profile ``name`` adds in ``corpus``."""
-    if corpus.suite == "awqformat" and name == "core":
+    if (corpus.suite, name) == ("awqformat", "core"):
         from awq_conformance.profiles.core import Core
 
         return Core()
-    if corpus.suite == "awqformat" and any(case.folder for case in corpus.of(name)):
-        from awq_conformance.profiles.checkpoints import Checkpoints
+    from awq_conformance.profiles import checkpoints
 
-        return Checkpoints(name)
+    if corpus.suite == "awqformat" and name in checkpoints.DIALECTS:
+        return checkpoints.Checkpoints(name)
     return Profile()

@@ -11,6 +11,8 @@ from awq_conformance.verdict import Grade, Verdict
 if TYPE_CHECKING:
     from awq_conformance.report.record import Record
 
+MADE_BY: Final = {"fresh": "--seed", "holdout": "--holdout"}
+"""The option that makes a random case again, by its recipe, which is also how its id begins."""
 _GOOD: Final = (Verdict.PASS.value, Verdict.SKIPPED.value)
 _EXPECTED: Final = re.compile(r"(?P<place>.*?)\bexpected (?P<expected>.+?), got (?P<got>.+)", re.DOTALL)
 
@@ -107,8 +109,9 @@ def contrast_of(finding: Record) -> Contrast | None:
 
 def again(result: Record, record: Record) -> str:
     """Return the command that runs one case again."""
-    kind, _, seed = result["id"].partition("/")
-    option = f"--seed {seed}" if kind == "fresh" else f"--case {shlex.quote(result['id'])}"
+    kind, _, rest = result["id"].partition("/")
+    seed = rest.partition("/")[0]
+    option = f"{MADE_BY[kind]} {seed}" if kind in MADE_BY else f"--case {shlex.quote(result['id'])}"
     return f"awq-conformance run --profile {record['profile']} {option} -- {shlex.join(record['adapter']['argv'])}"
 
 

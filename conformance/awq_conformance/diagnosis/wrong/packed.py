@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -28,12 +28,10 @@ _ORDERS: Final = (
 _ONES: Final = np.int32(0x11111111)
 
 
-def packed(dialect: Dialect) -> Iterator[Row]:
-    """Yield every one that makes sense for layers of a dialect, the plainest first."""
-    from awqformat.dialects import DIALECTS  # only here: what is judged must not depend on it
-
+def packed(dialect: Dialect, others: Iterable[Dialect]) -> Iterator[Row]:
+    """Yield every one that makes sense for layers of a dialect, the plainest first; ``others`` are all there are."""
     stored = [zeros.packing for zeros in dialect.zeros if zeros.packing is not None]
-    packings = {other.name: other.packing for other in DIALECTS.values()}
+    packings = {other.name: other.packing for other in others}
     yield from _orders("codes", dialect, dialect.packing, _codes)
     for packing in stored:
         yield from _orders("zeros", dialect, packing, _zeros)

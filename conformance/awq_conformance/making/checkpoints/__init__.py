@@ -15,34 +15,45 @@ from awqformat import Contents, dialects
 
 FLAG: Final = "checkpoint"
 SHARED: Final = "checkpoint.expected"
+RECIPE: Final = "checkpoint"
 
 
 def cases() -> Iterator[tuple[Record, Files]]:
     """Yield the record and the files of each case."""
-    inputs: dict[str, Files] = {}
+    made: dict[str, Files] = {}
     for case in accept.CASES:
-        seed = f"awqformat/checkpoint/{case.name}"
-        model = case.make(seed)
-        inputs[case.id] = own = _written(case.kind, model)
-        outputs, expect = _shared(*expected(case.id, Contents(dict(model.layers))))
-        files = _placed(case.id, own) | outputs
-        yield record(case.id, case.title, files, profile=case.kind.profile, outcome="accept", recipe="checkpoint",
-                     seed=seed, expect=expect, req=case.requirements, flags=(FLAG,), level=case.level, refs=case.refs,
-                     comment=case.comment, folder=case.id), files  # fmt: skip
+        entry, made[case.id] = valid(case, case.id, f"awqformat/checkpoint/{case.name}")
+        yield entry, made[case.id]
     for fault in faults.CASES:
         twin = f"{fault.kind.profile}/{fault.twin}"
-        own = dict(inputs[twin])
-        own[fault.file] = fault.change(own[fault.file])
-        mutation = {
-            "what": fault.title,
-            "edits": [_edit(fault.file, inputs[twin][fault.file], own[fault.file])],
-            "refreshed": True,
-        }
-        files = _placed(fault.id, own)
-        yield record(fault.id, fault.title, files, profile=fault.kind.profile, outcome="reject",
-                     recipe="checkpoint", seed="", twin=twin, mutation=mutation, codes=[fault.code], req=(fault.rule,),
-                     flags=(FLAG,), level=fault.level, refs=fault.refs, comment=fault.comment,
-                     folder=fault.id), files  # fmt: skip
+        yield malformed(fault, fault.id, twin, made[twin])
+
+
+def valid(case: accept.Accept, case_id: str, seed: str, recipe: str = RECIPE) -> tuple[Record, Files]:
+    """Return the record and the files of a checkpoint that must be read."""
+    model = case.make(seed)
+    outputs, expect = _shared(*expected(case_id, Contents(dict(model.layers))))
+    files = {f"{case_id}/{name}": data for name, data in _written(case.kind, model).items()} | outputs
+    return record(case_id, case.title, files, profile=case.kind.profile, outcome="accept", recipe=recipe, seed=seed,
+                  expect=expect, req=case.requirements, flags=(FLAG,), level=case.level, refs=case.refs,
+                  comment=case.comment, folder=case_id), files  # fmt: skip
+
+
+def malformed(
+    fault: faults.Fault, case_id: str, twin: str, twin_files: Files, recipe: str = RECIPE
+) -> tuple[Record, Files]:
+    """Return the record and the files of a checkpoint that must be refused, made from those of its twin.
+
+    Raises KeyError or ValueError where the twin has nothing that the fault could change.
+    """
+    own = {path.removeprefix(f"{twin}/"): data for path, data in twin_files.items() if path.startswith(f"{twin}/")}
+    old = own[fault.file]
+    own[fault.file] = new = fault.change(old)
+    mutation = {"what": fault.title, "edits": [_edit(fault.file, old, new)], "refreshed": True}
+    files = {f"{case_id}/{name}": data for name, data in own.items()}
+    return record(case_id, fault.title, files, profile=fault.kind.profile, outcome="reject", recipe=recipe, seed="",
+                  twin=twin, mutation=mutation, codes=[fault.code], req=(fault.rule,), flags=(FLAG,),
+                  level=fault.level, refs=fault.refs, comment=fault.comment, folder=case_id), files  # fmt: skip
 
 
 def large() -> Iterator[tuple[Record, Files]]:
@@ -54,8 +65,7 @@ def _written(kind: Kind, model: Model) -> Files:
     """Return the files of a checkpoint."""
     tensors: dict[str, Array] = dict(model.plain)
     for name, layer in model.layers.items():
-        parts = dialects.encode(dialects.DIALECTS[kind.dialect], layer)
-        parts |= {role: make(layer) for role, make in model.with_roles.items()}
+        parts = dialects.encode(dialects.DIALECTS[kind.dialect], layer, kind.form)
         tensors |= {
             f"{name}.{model.renamed.get(role, role)}": part for role, part in parts.items() if role not in model.without
         }
@@ -72,10 +82,6 @@ def _shared(outputs: Files, expect: list[dict[str, Any]]) -> tuple[Files, list[d
         {**entry, "outputs": {what: places[path] for what, path in entry["outputs"].items()}} for entry in expect
     ]
     return {places[path]: data for path, data in outputs.items()}, entries
-
-
-def _placed(folder: str, files: Files) -> Files:
-    return {f"{folder}/{name}": data for name, data in files.items()}
 
 
 def _edit(file: str, old: bytes, new: bytes) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from awq_conformance.making.checkpoints.dialects import (
     GPTQ,
     GPTQ_V1,
     KINDS,
+    NESTED,
+    OWN_FILE,
     Kind,
 )
 from awq_conformance.making.checkpoints.model import COLUMNS, GROUP_SIZE, ROWS, UP, Model, block, layer, one
@@ -146,7 +148,7 @@ def _common(kind: Kind) -> Iterator[Accept]:
     yield case(
         "nested-config",
         "the configuration inside text_config",
-        lambda s: block(s, place=("config.json", "text_config", "quantization_config")),
+        lambda s: block(s, place=NESTED),
     )
     for tracer in tracers(ROWS, COLUMNS, GROUP_SIZE):
         yield Accept(kind, f"tracer-{tracer.name}", tracer.title, _holding(tracer.tensor), comment=tracer.comment)
@@ -171,7 +173,7 @@ def _named(kind: Kind) -> Iterator[Accept]:
         kind,
         "own-file",
         "the configuration in quant_config.json",
-        lambda s: block(s, place=("quant_config.json",)),
+        lambda s: block(s, place=OWN_FILE),
     )
     yield Accept(kind, "activation-scales", "the scales of an activation, which are no scales of a layer",
                  lambda s: replace(block(s), plain={**block(s).plain,
@@ -203,11 +205,8 @@ def _own() -> Iterator[Accept]:
     yield Accept(GPTQ_V1, "v1", "checkpoint_format gptq: zero points are stored less 1", block, ("AWQ-LAY-010",))
     yield Accept(GPTQ_V1, "v1-zero-points-borrow", "the same, with zero points 0 beside others", _borrowing,
                  ("AWQ-LAY-010", "AWQ-LAY-002"))  # fmt: skip
-    yield Accept(
-        GPTQ, "g-idx", "a g_idx that says what holds anyway",
-        lambda s: one(layer(s), with_roles={"g_idx": lambda _: np.arange(COLUMNS, dtype=np.int32) // GROUP_SIZE}),
-        ("AWQ-LAY-011",),
-    )  # fmt: skip
+    yield Accept(GPTQ, "g-idx-absent", "no g_idx: the groups follow one another",
+                 lambda s: one(layer(s), without=("g_idx",)), ("AWQ-LAY-011",))  # fmt: skip
     yield Accept(COMPRESSED, "symmetric", "no zero points", lambda s: one(layer(s, symmetric=True)), ("AWQ-LAY-015",))
     yield Accept(COMPRESSED, "rows-beside-words", "N is no multiple of 8: the last word of zero points is not full",
                  lambda s: one(layer(s, (21, COLUMNS))), ("AWQ-LAY-015",))  # fmt: skip

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from awqformat.dialects import Form
+
 Asks = dict[str, Any]
+Place = tuple[str, ...]
+
+TOP: Final = ("config.json", "quantization_config")
+NESTED: Final = ("config.json", "text_config", "quantization_config")
+OWN_FILE: Final = ("quant_config.json",)
+"""Where the quantisation part of a configuration stands: a path of keys in config.json, or a file that it is."""
 
 
 class Configure(Protocol):
@@ -28,6 +36,9 @@ class Kind:
         codes: the role of the codes.
         bits_key: how the bits are called in ``asks``.
         group_sizes: those that its cases come in.
+        scale_dtypes: those that every loader of the profile has to read.
+        places: where its configuration may stand.
+        form: what the dialect leaves open, as the programs of the profile write it; None: the usual one.
     """
 
     profile: str
@@ -38,6 +49,9 @@ class Kind:
     codes: str = "qweight"
     bits_key: str = "bits"
     group_sizes: tuple[int, ...] = (32, 64, 128)
+    scale_dtypes: tuple[str, ...] = ("F16",)
+    places: tuple[Place, ...] = (TOP, NESTED)
+    form: Form | None = None
 
 
 def _awq(version: str) -> Configure:
@@ -72,11 +86,17 @@ def _compressed(group_size: int, *, symmetric: bool) -> Asks:
     }
 
 
-GEMM: Final = Kind("hf-gemm", "gemm", _awq("gemm"), group_sizes=(16, 32, 64, 128))
-GEMV: Final = Kind("hf-gemv", "gemv", _awq("gemv"))
-GEMV_FAST: Final = Kind("hf-gemv-fast", "gemv_fast", _awq("gemv_fast"))
-GPTQ: Final = Kind("gptq", "gptq_v2", _gptq("gptq_v2"))
-GPTQ_V1: Final = Kind("gptq", "gptq", _gptq("gptq"))
+_AWQ_PLACES: Final = (TOP, NESTED, OWN_FILE)
+_ZEROS: Final = Form("qzeros")
+"""AutoAWQ and llm-awq write zero points of 8 too."""
+_GROUPS_TOLD: Final = Form("qzeros", g_idx="g_idx")
+"""GPTQModel writes the group of each k though it follows from k, and does not load a layer without it."""
+
+GEMM: Final = Kind("hf-gemm", "gemm", _awq("gemm"), group_sizes=(16, 32, 64, 128), places=_AWQ_PLACES, form=_ZEROS)
+GEMV: Final = Kind("hf-gemv", "gemv", _awq("gemv"), places=_AWQ_PLACES, form=_ZEROS)
+GEMV_FAST: Final = Kind("hf-gemv-fast", "gemv_fast", _awq("gemv_fast"), places=_AWQ_PLACES, form=_ZEROS)
+GPTQ: Final = Kind("gptq", "gptq_v2", _gptq("gptq_v2"), form=_GROUPS_TOLD)
+GPTQ_V1: Final = Kind("gptq", "gptq", _gptq("gptq"), form=_GROUPS_TOLD)
 COMPRESSED: Final = Kind(
     "ct-pack",
     "ct-pack",
@@ -85,6 +105,7 @@ COMPRESSED: Final = Kind(
     scales="weight_scale",
     codes="weight_packed",
     bits_key="num_bits",
+    scale_dtypes=("F16", "BF16"),
 )
 
 KINDS: Final = (GEMM, GEMV, GEMV_FAST, GPTQ, COMPRESSED)

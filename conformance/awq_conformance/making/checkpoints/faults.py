@@ -32,6 +32,7 @@ class Fault:
         file: the file it is in.
         change: turns that file of the twin into the faulty one.
         twin: the name of the valid case it is made from.
+        symmetric: what the configuration of the twin says, where the fault is one only then.
         level: MUST, or SHOULD where loaders differ for good reasons.
         refs: where it was seen.
         comment: more.
@@ -45,6 +46,7 @@ class Fault:
     file: str
     change: Change
     twin: str = f"group-{GROUP_SIZE}"
+    symmetric: bool | None = None
     level: str = "MUST"
     refs: tuple[str, ...] = ()
     comment: str = ""
@@ -65,11 +67,6 @@ def text(old: str, new: str) -> Change:
         return changed
 
     return change
-
-
-def first(old: str, new: str) -> Change:
-    """Replace the first of several places."""
-    return lambda data: data.replace(old.encode(), new.encode(), 1)
 
 
 def cut(size: int) -> Change:
@@ -109,9 +106,8 @@ def _common(kind: Kind) -> Iterator[Fault]:
         yield fault(f"scale-{told}", f"a scale that is {told}", "E_VALUE", "AWQ-CHK-019", SHARD, scale(kind, value))
     yield fault("scales-missing", "the layer has no scales", "E_DIALECT", "AWQ-LAY-004", SHARD,
                 text(rf"\.{kind.scales}\"", f".{kind.scales[:-1]}x\""))  # fmt: skip
-    dtype = '"dtype":"I16"' if kind is GEMV_FAST else '"dtype":"I32"'
     yield fault("dtype-wider", "a dtype for which there are not enough bytes", "E_SHARD", "AWQ-CHK-001", SHARD,
-                first(dtype, '"dtype":"I64"'))  # fmt: skip
+                text(rf'(\.{kind.codes}":{{"dtype":")I(16|32)', r"\g<1>I64"))  # fmt: skip
     yield fault("shard-truncated", "the last 64 bytes of the file are missing", "E_SHARD", "AWQ-CHK-001", SHARD,
                 cut(64))  # fmt: skip
     yield fault("shard-missing", "the index names a file that is not there", "E_SHARD", "AWQ-CHK-001", INDEX,
@@ -137,17 +133,17 @@ def _awq(kind: Kind) -> Iterator[Fault]:
     yield Fault(kind, "spellings-differ", "bits and w_bit contradict each other", "E_CONFIG", "AWQ-CHK-007", CONFIG,
                 text('"bits": 4,', '"bits": 4, "w_bit": 8,'))  # fmt: skip
     yield Fault(kind, "zero-points-missing", "zero_point true, and no zero points", "E_DIALECT", "AWQ-CHK-016", SHARD,
-                text(rf"\.{kind.zeros}\"", f'.{kind.zeros[:-1]}x"'))  # fmt: skip
+                text(rf"\.{kind.zeros}\"", f'.{kind.zeros[:-1]}x"'), symmetric=False)  # fmt: skip
 
 
 def _own() -> Iterator[Fault]:
     yield Fault(GEMM, "symmetric-ambiguous", "zero_point false, and no zero points: gemm or int4pack", "E_DIALECT",
-                "AWQ-CHK-017", SHARD, text(r'\.qzeros"', '.qzerox"'), twin="zero-points-denied", level="SHOULD",
-                comment="A loader that knows of no int4pack reads gemm.")  # fmt: skip
+                "AWQ-CHK-017", SHARD, text(r'\.qzeros"', '.qzerox"'), twin="zero-points-denied",
+                symmetric=True, level="SHOULD", comment="A loader that knows of no int4pack reads gemm.")  # fmt: skip
     yield Fault(GPTQ, "version-missing", "no checkpoint_format: v1 or v2", "E_DIALECT", "AWQ-CHK-012", CONFIG,
                 text(r',\n *"checkpoint_format": "gptq_v2"', ""))  # fmt: skip
     yield Fault(GPTQ, "g-idx-reorders", "a g_idx that gives the first two groups to each other", "E_DIALECT",
-                "AWQ-LAY-011", SHARD, _exchanged_groups, twin="g-idx")  # fmt: skip
+                "AWQ-LAY-011", SHARD, _exchanged_groups)  # fmt: skip
     yield Fault(COMPRESSED, "format-unknown", "another format of compressed-tensors", "E_DIALECT", "AWQ-CHK-010",
                 CONFIG, text("pack-quantized", "pack-quantised"))  # fmt: skip
     yield Fault(COMPRESSED, "zero-points-missing", "symmetric false, and no zero points", "E_DIALECT", "AWQ-CHK-016",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import ml_dtypes
 import numpy as np
 
+from awq_conformance.making.checkpoints.dialects import TOP
 from awq_conformance.making.values import plain, quantised
 from awqformat import QuantizedTensor
 
@@ -37,7 +38,6 @@ class Model:
         place: where that part stands: a path of keys in config.json, or another file.
         without: roles that are not written, such as ``qzeros``.
         renamed: roles that are written under another name.
-        with_roles: roles written beside those of the dialect, made from the layer.
     """
 
     layers: Mapping[str, QuantizedTensor]
@@ -45,10 +45,9 @@ class Model:
     shards: int = 1
     group_size: int | None = None
     asks: Mapping[str, Any] = field(default_factory=dict)
-    place: tuple[str, ...] = ("config.json", "quantization_config")
+    place: tuple[str, ...] = TOP
     without: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
-    with_roles: Mapping[str, Callable[[QuantizedTensor], Array]] = field(default_factory=dict)
 
 
 def one(tensor: QuantizedTensor, **more: Any) -> Model:
@@ -67,11 +66,15 @@ def block(seed: str, **more: Any) -> Model:
     """Return what a small model has: two layers of different shapes, a bias, norms, an embedding."""
     return Model(
         {DOWN: layer(f"{seed}/down", (64, 128)), UP: layer(f"{seed}/up", (96, 64))},
-        {
-            f"{UP}.bias": plain(f"{seed}/bias", (96,), np.float16),
-            "model.embed_tokens.weight": plain(f"{seed}/embed", (10, 64), np.float16),
-            "model.norm.weight": plain(f"{seed}/norm", (64,), ml_dtypes.bfloat16),
-            "lm_head.weight": plain(f"{seed}/head", (10, 64), np.float16),
-        },
+        {f"{UP}.bias": plain(f"{seed}/bias", (96,), np.float16), **beside(seed)},
         **more,
     )
+
+
+def beside(seed: str) -> dict[str, Array]:
+    """Return what every model has beside its layers."""
+    return {
+        "model.embed_tokens.weight": plain(f"{seed}/embed", (10, 64), np.float16),
+        "model.norm.weight": plain(f"{seed}/norm", (64,), ml_dtypes.bfloat16),
+        "lm_head.weight": plain(f"{seed}/head", (10, 64), np.float16),
+    }
