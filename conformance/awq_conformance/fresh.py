@@ -42,6 +42,13 @@ def held_out_checkpoints(folder: Path, profile: str, seed: int, align: tuple[int
     return _cases(unseen.holdout(profile, seed, align), folder)
 
 
+def held_out_files(folder: Path, seed: int, align: tuple[int, int]) -> list[Case]:
+    """Write random .awq files, valid and malformed, into ``folder``, and return them as cases."""
+    from awq_conformance.making import unseen
+
+    return _cases(unseen.holdout(seed, align), folder)
+
+
 def fresh_case(folder: Path, seed: int, align: tuple[int, int]) -> Case:
     """Write a random .awq file and its expected W, q, z and s into ``folder``, and return them as a case.
 

@@ -34,17 +34,47 @@ def _cases(accept: Iterable[valid.Accept], reject: Iterable[faults.Fault]) -> It
     """Yield all cases; faults are made from the accept cases before them."""
     inputs: dict[str, bytes] = {}
     for case in accept:
-        seed = f"awqformat/{case.id}"
-        contents = case.make(seed)
-        inputs[case.id] = data = _written(contents)
-        outputs, expect = expected(case.id, contents)
-        own = {f"{case.id}.awq": data, **outputs}
-        overflows = any(entry.get("overflow_f16") for entry in expect)
-        found = dict.fromkeys((*case.flags, *flags.of_contents(contents, overflows=overflows)))
-        yield record(case.id, case.title, own, profile=PROFILE, outcome="accept", recipe="accept", seed=seed,
-                     expect=expect, req=case.req, flags=found, refs=case.refs, comment=case.comment), own  # fmt: skip
+        entry, own = valid_file(case, f"awqformat/{case.id}")
+        inputs[case.id] = own[f"{case.id}.awq"]
+        yield entry, own
     for fault in reject:
-        yield from _faulty(fault, inputs[fault.twin])
+        yield malformed_file(fault, fault.id, fault.twin, inputs[fault.twin])
+        if fault.stale:
+            yield malformed_file(fault, f"{fault.id}-stale", fault.twin, inputs[fault.twin], stale=True)
+
+
+def valid_file(case: valid.Accept, seed: str, recipe: str = "accept") -> tuple[Record, Files]:
+    """Return the record and the files of a case that must be read."""
+    contents = case.make(seed)
+    outputs, expect = expected(case.id, contents)
+    own = {f"{case.id}.awq": _written(contents), **outputs}
+    overflows = any(entry.get("overflow_f16") for entry in expect)
+    found = dict.fromkeys((*case.flags, *flags.of_contents(contents, overflows=overflows)))
+    return record(case.id, case.title, own, profile=PROFILE, outcome="accept", recipe=recipe, seed=seed,
+                  expect=expect, req=case.req, flags=found, refs=case.refs, comment=case.comment), own  # fmt: skip
+
+
+def malformed_file(
+    fault: faults.Fault, case_id: str, twin: str, data: bytes, *, stale: bool = False, recipe: str = "reject"
+) -> tuple[Record, Files]:
+    """Return the record and the files of a case that must be refused, made from its twin, which holds ``data``.
+
+    ``stale``: no digest is recomputed, and that is found first.
+    """
+    editor = Editor(data)
+    fault.edit(editor)
+    refresh = fault.refresh and not stale
+    if refresh:
+        editor.refresh()
+    own = {f"{case_id}.awq": bytes(editor.data)}
+    edits = [{"offset": at, "old": old.hex(), "new": new.hex()} for at, old, new in editor.edits]
+    mutation = {"what": fault.title, "edits": edits, "refreshed": refresh}
+    title = f"{fault.title}; no digest refreshed" if stale else fault.title
+    code, req = ("E_DIGEST", (_first_digest(fault, data),)) if stale else (fault.code, fault.req)
+    found = flags.of_fault(fault, code, bytes(editor.data))
+    return record(case_id, title, own, profile=PROFILE, outcome="reject", recipe=recipe, seed="", twin=twin,
+                  mutation=mutation, codes=[code], req=req, flags=found, refs=fault.refs,
+                  comment=fault.comment), own  # fmt: skip
 
 
 def _written(contents: Contents) -> bytes:
@@ -105,27 +135,6 @@ def _oracle(tensor: QuantizedTensor, dtype: str) -> Any:
             dtype,
         )
     )
-
-
-def _faulty(fault: faults.Fault, twin: bytes) -> Iterator[tuple[Record, Files]]:
-    """Yield the record and the files of each variant of a fault."""
-    variants = [(fault.id, fault.title, fault.refresh, fault.code, fault.req)]
-    if fault.stale:
-        stale = (_first_digest(fault, twin),)
-        variants.append((f"{fault.id}-stale", f"{fault.title}; no digest refreshed", False, "E_DIGEST", stale))
-    for case, title, refresh, code, req in variants:
-        editor = Editor(twin)
-        fault.edit(editor)
-        if refresh:
-            editor.refresh()
-        data = bytes(editor.data)
-        own = {f"{case}.awq": data}
-        edits = [{"offset": at, "old": old.hex(), "new": new.hex()} for at, old, new in editor.edits]
-        mutation = {"what": fault.title, "edits": edits, "refreshed": refresh}
-        found = flags.of_fault(fault, code, data)
-        yield record(case, title, own, profile=PROFILE, outcome="reject", recipe="reject", seed="", twin=fault.twin,
-                     mutation=mutation, codes=[code], req=req, flags=found, refs=fault.refs,
-                     comment=fault.comment), own  # fmt: skip
 
 
 def _first_digest(fault: faults.Fault, twin: bytes) -> str:

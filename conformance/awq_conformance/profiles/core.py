@@ -38,6 +38,10 @@ class Core(Profile):
         """Make one file nobody can have seen."""
         return [fresh.fresh_case(folder, seed, hello.align)]
 
+    def holdout(self, folder: Path, seed: int, hello: Hello) -> list[Case]:
+        """Make many random files, valid and malformed: the same ones for the same seed."""
+        return fresh.held_out_files(folder, seed, hello.align)
+
     def large(self, folder: Path) -> Path:
         """Make the cases that are too large to keep in ``folder``, and return it."""
         return fresh.make_large(folder)
