@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -21,6 +22,8 @@ from zoo.container import Record
 from zoo.loader import Array, Loader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 AWQ: Final = (0, 2, 4, 6, 1, 3, 5, 7)  # nibble p of a word of AutoAWQ holds element AWQ[p]
@@ -63,8 +66,11 @@ class Checkpoint(Loader):
         self.config = self.configuration()
 
     def shards(self) -> list[Path]:
-        """Return the files that hold tensors."""
-        return sorted(self.folder.glob("*.safetensors"))
+        """Return the files that hold tensors: those that the index names, or the only one."""
+        index = self.folder / "model.safetensors.index.json"
+        if not index.exists():
+            return list(self.folder.glob("*.safetensors"))
+        return [self.folder / name for name in sorted({*json.loads(index.read_text("utf-8"))["weight_map"].values()})]
 
     def configuration(self) -> dict[str, Any]:
         """Return what is said of the quantisation."""
@@ -92,9 +98,10 @@ class Checkpoint(Loader):
         """Return the layers, numbered."""
         found = []
         for number, name in enumerate(self.names()):
-            shape = self.shape(self.tensors[f"{name}.{self.roles.codes}"])
+            words = self.tensors[f"{name}.{self.roles.codes}"]
+            shape = (*words.shape[:-2], *self.shape(words if words.ndim == 2 else words[0]))
             zeros = container.U4 if f"{name}.{self.roles.zeros}" in self.tensors else 0
-            size = self.group_size(shape[1])
+            size = self.group_size(shape[-1])
             found.append(Record(number, name, shape, container.U4, container.F16, zeros, size, 0, 0))
         return found
 
@@ -110,7 +117,7 @@ class Checkpoint(Loader):
 
     def codes(self, t: Record) -> NDArray[np.int16]:
         """Return q (N, K)."""
-        return self.matrix(self.part(t, self.roles.codes))
+        return stacked(self.matrix, self.part(t, self.roles.codes))
 
     def matrix(self, words: Array) -> NDArray[np.int16]:
         """Return the codes (N, K) in words."""
@@ -118,15 +125,17 @@ class Checkpoint(Loader):
 
     def zeros(self, t: Record) -> NDArray[np.int16]:
         """Return z (N, K / G)."""
-        return self.absent_zeros(t) if t.symmetric else self.stored_zeros(t)
+        if t.symmetric:
+            return self.absent_zeros(t)
+        return stacked(partial(self.stored_zeros, t), self.part(t, self.roles.zeros))
 
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        """Return z (N, K / G) from its tensor."""
+    def stored_zeros(self, t: Record, words: Array) -> NDArray[np.int16]:
+        """Return z (N, K / G) in words."""
         raise NotImplementedError
 
     def scales(self, t: Record) -> NDArray[np.float32]:
         """Return s (N, K / G), widened."""
-        return self.per_group(t, self.part(t, self.roles.scales))
+        return stacked(partial(self.per_group, t), self.part(t, self.roles.scales))
 
     def per_group(self, t: Record, part: Array) -> NDArray[np.float32]:
         """Return what lies as the scales do, (N, K / G)."""
@@ -145,8 +154,8 @@ class Gemm(Checkpoint):
     def matrix(self, words: Array) -> NDArray[np.int16]:
         return across(words, self.order).T
 
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        return across(self.part(t, self.roles.zeros), self.order).T
+    def stored_zeros(self, _t: Record, words: Array) -> NDArray[np.int16]:
+        return across(words, self.order).T
 
 
 class Gemv(Checkpoint):
@@ -160,8 +169,8 @@ class Gemv(Checkpoint):
     def matrix(self, words: Array) -> NDArray[np.int16]:
         return across(words, SEQUENCE)
 
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        return across(self.part(t, self.roles.zeros), SEQUENCE)[:, : t.groups]
+    def stored_zeros(self, t: Record, words: Array) -> NDArray[np.int16]:
+        return across(words, SEQUENCE)[:, : t.groups]
 
     def per_group(self, t: Record, part: Array) -> NDArray[np.float32]:
         return part[:, : t.groups].astype(np.float32)
@@ -205,8 +214,8 @@ class Gptq(Checkpoint):
     def matrix(self, words: Array) -> NDArray[np.int16]:
         return across(words.T, SEQUENCE)
 
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        return self.unbiased(across(self.part(t, self.roles.zeros), SEQUENCE)).T
+    def stored_zeros(self, _t: Record, words: Array) -> NDArray[np.int16]:
+        return self.unbiased(across(words, SEQUENCE)).T
 
     def unbiased(self, zeros: NDArray[np.int16]) -> NDArray[np.int16]:
         """Return z, of what is stored."""
@@ -227,11 +236,16 @@ class CompressedTensors(Gemv):
         said = json.loads((self.folder / "config.json").read_text("utf-8"))
         return dict(said.get("text_config", said)["quantization_config"])
 
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        return across(self.part(t, self.roles.zeros).T, SEQUENCE).T[: t.rows]
+    def stored_zeros(self, t: Record, words: Array) -> NDArray[np.int16]:
+        return across(words.T, SEQUENCE).T[: t.rows]
 
 
 RIGHT: Final = (Gemm, Gemv, GemvFast, Gptq, CompressedTensors)
+
+
+def stacked(read: Callable[[Array], Array], part: Array) -> Array:
+    """Return what ``read`` makes of a tensor; where there are experts, of each of them, below each other."""
+    return np.concatenate([read(expert) for expert in part]) if part.ndim == 3 else read(part)
 
 
 def across(words: Array, order: tuple[int, ...]) -> NDArray[np.int16]:

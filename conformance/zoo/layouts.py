@@ -43,8 +43,8 @@ class GemmAllInSequence(Gemm):
 
 @mutant("gemm-zeros-in-sequence", "zeros-word-order", "Zero points are read in sequence, codes rightly.")
 class GemmZerosInSequence(Gemm):
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        return across(self.part(t, "qzeros"), SEQUENCE).T
+    def stored_zeros(self, _t: Record, words: Array) -> NDArray[np.int16]:
+        return across(words, SEQUENCE).T
 
 
 @mutant(
@@ -92,8 +92,8 @@ class GemmOutputTransposed(Gemm):
 @mutant("gemm-zero-plus-one", "zeros-plus-one", "1 is added to every zero point, as GPTQ v1 asks for.",
         "ModelCloud/GPTQModel#2350")  # fmt: skip
 class GemmZeroPlusOne(Gemm):
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        return super().stored_zeros(t) + np.int16(1)
+    def stored_zeros(self, t: Record, words: Array) -> NDArray[np.int16]:
+        return super().stored_zeros(t, words) + np.int16(1)
 
 
 @mutant("gemm-scales-by-rows", "scales-transposed", "Scales are taken for [N, K/G]; they are [K/G, N].")
@@ -117,8 +117,8 @@ class GemmNextGroup(Gemm):
 @mutant("gemm-zeros-denied", "zeros-altered", "zero_point false is believed, and 8 used, where zero points are stored.",
         single="only one checkpoint denies zero points and has others than 8")  # fmt: skip
 class GemmZerosDenied(Gemm):
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        return super().stored_zeros(t) if self.config.get("zero_point", True) else self.absent_zeros(t)
+    def stored_zeros(self, t: Record, words: Array) -> NDArray[np.int16]:
+        return super().stored_zeros(t, words) if self.config.get("zero_point", True) else self.absent_zeros(t)
 
 
 # gemv
@@ -146,10 +146,10 @@ class GemvScalesUnpadded(Gemv):
 
 @mutant("gemv-zeros-unpadded", "zeros-unpadded", "Rows of zero points are read as if they filled just their words.")
 class GemvZerosUnpadded(Gemv):
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
+    def stored_zeros(self, t: Record, words: Array) -> NDArray[np.int16]:
         width = -(-t.groups // 8)
-        words = self.part(t, "qzeros").reshape(-1)[: t.rows * width].reshape(t.rows, width)
-        return across(words, SEQUENCE)[:, : t.groups]
+        own = words.reshape(-1)[: t.rows * width].reshape(t.rows, width)
+        return across(own, SEQUENCE)[:, : t.groups]
 
 
 @mutant("gemv-square-turned", "codes-transposed", "A layer whose sides are equal is taken for [K, N].",
@@ -230,8 +230,7 @@ class GptqSumUnmasked(Gptq):
 @mutant("gptq-sum-carries", "zeros-altered", "1 is added to every nibble of a word at once, and a 15 carries.",
         "ModelCloud/GPTQModel#2350")  # fmt: skip
 class GptqSumCarries(Gptq):
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        words = self.part(t, "qzeros")
+    def stored_zeros(self, _t: Record, words: Array) -> NDArray[np.int16]:
         more = 0x11111111 if self.config["checkpoint_format"] == "gptq" else 0
         return across(words + np.int32(more), SEQUENCE).T
 
@@ -260,11 +259,10 @@ class CtSigned(CompressedTensors):
 
 @mutant("ct-zeros-as-codes", "zeros-other-layout", "Zero points are taken for words along a row, as codes are.")
 class CtZerosAsCodes(CompressedTensors):
-    def stored_zeros(self, t: Record) -> NDArray[np.int16]:
-        words = self.part(t, "weight_zero_point").reshape(-1)
+    def stored_zeros(self, t: Record, words: Array) -> NDArray[np.int16]:
         width = -(-t.groups // 8)
         padded = np.zeros(t.rows * width, words.dtype)
-        padded[: len(words)] = words[: len(padded)]
+        padded[: words.size] = words.reshape(-1)[: len(padded)]
         return across(padded.reshape(t.rows, width), SEQUENCE)[:, : t.groups]
 
 

@@ -12,7 +12,7 @@ EXPLANATIONS: Final[dict[str, str]] = {
     "codes-awq-inverse": "codes are read in the inverse of AutoAWQ's order, 0 4 1 5 2 6 3 7; .awq stores them in order",
     "codes-big-endian": "codes are read from big-endian words; .awq packs bytes",
     "codes-halves": "low nibbles are taken for the first half of a block and high nibbles for the second",
-    "codes-word-order": "the nibbles of a word are read in another order than the codes are stored in",
+    "codes-word-order": "the nibbles of a word are taken for other codes than they are",
     "codes-other-layout": "codes are read as another layout has them",
     "codes-column-major": "codes are read column by column; .awq stores rows",
     "codes-transposed": "the output is transposed: [K, N] under the name of [N, K]",
@@ -23,7 +23,7 @@ EXPLANATIONS: Final[dict[str, str]] = {
     "codes-misplaced": "codes come from other places than they should",
     # which zero point, and what is made of it
     "zeros-swapped": "every pair of zero points is swapped: the high nibble is read first",
-    "zeros-word-order": "the nibbles of a word are read in another order than the zero points are stored in",
+    "zeros-word-order": "the nibbles of a word are taken for other zero points than they are",
     "zeros-other-layout": "zero points are read as another layout has them",
     "zeros-are-products": "what is stored is -(s*z), and it is taken for the zero point itself",
     "zeros-unpadded": "rows of zero points are read as if nothing unused lay at their ends",

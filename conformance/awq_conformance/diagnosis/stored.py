@@ -109,9 +109,10 @@ def widen(raw: Array, dtype: str) -> Array:
         return raw.view("<f2" if dtype == "F16" else "<f4").astype(np.float32)
 
 
-def turned(values: Array, t: Stored) -> Array:
-    """Return values per group (R, K / G) as if they were stored as [K/G, N]."""
-    result: Array = values.reshape(-1, t.groups, t.shape[-2]).transpose(0, 2, 1).reshape(t.rows, t.groups)
+def turned(values: Array, t: Stored, *, whole: bool = False) -> Array:
+    """Return values per group (R, K / G) as if each matrix, or the ``whole`` of them, were stored as [K/G, N]."""
+    rows = t.rows if whole else t.shape[-2]
+    result: Array = values.reshape(-1, t.groups, rows).transpose(0, 2, 1).reshape(t.rows, t.groups)
     return result
 
 

@@ -73,7 +73,8 @@ def _model(origin: str, align: tuple[int, int]) -> Contents:
     tensors: dict[str, Tensor] = {}
     for number in chosen(f"{origin}/count", ((3,), (3, 10, 2), (20, 3, 1, 100), (5, 4, 3, 2, 1))):
         own = f"{origin}/{number}"
-        if tensors and chosen(f"{own}/kind", (False, False, True)):
+        is_plain = chosen(f"{own}/kind", (False, False, True))
+        if tensors and is_plain:
             shape = chosen(f"{own}/shape", ((), (7,), (3, 5), (2, 3, 1)))
             tensors[f"layers.{number}.bias"] = plain(own, shape, chosen(f"{own}/dtype", _PLAIN))
         else:

@@ -66,7 +66,7 @@ def _orders(part: str, dialect: Dialect, packing: Packing, reading: Reading) -> 
     for order in _ORDERS:
         if len(packing.order) == len(order) and packing.order != order:
             read, stored = (" ".join(map(str, numbers)) for numbers in (order, packing.order))
-            detail = f"read {read}, {dialect.name} stores {stored}"
+            detail = f"from the lowest, they are taken for {read}; {dialect.name} stores {stored} there"
             yield f"{part}-word-order", detail, part, reading(partial(_ordered, order))
 
 

@@ -55,5 +55,11 @@ ZEROS: Final[tuple[tuple[str, str, str, Callable[..., Any]], ...]] = (
         "zeros",
         lambda t: t.zeros if t.symmetric else turned(t.zeros, t),
     ),
+    (
+        "zeros-transposed",
+        "as [K/G, N], N over all experts",
+        "zeros",
+        lambda t: t.zeros if t.symmetric else turned(t.zeros, t, whole=True),
+    ),
     ("zeros-altered", "1 is taken from whole words, so that a 0 borrows from its neighbour", "zeros", _borrowed),
 )

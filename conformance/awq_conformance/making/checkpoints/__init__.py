@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
+
 from awq_conformance.making.checkpoints import accept, faults
 from awq_conformance.making.checkpoints.dialects import Kind
-from awq_conformance.making.checkpoints.folder import files_of
+from awq_conformance.making.checkpoints.fault import Fault
+from awq_conformance.making.checkpoints.folder import INDEX, files_of
 from awq_conformance.making.checkpoints.model import Array, Model
 from awq_conformance.making.core import expected
 from awq_conformance.making.record import Files, Record, record, sha256
-from awqformat import Contents, dialects
+from awqformat import Contents, QuantizedTensor, dialects
 
 FLAG: Final = "checkpoint"
 SHARED: Final = "checkpoint.expected"
@@ -39,15 +42,15 @@ def valid(case: accept.Accept, case_id: str, seed: str, recipe: str = RECIPE) ->
                   comment=case.comment, folder=case_id), files  # fmt: skip
 
 
-def malformed(
-    fault: faults.Fault, case_id: str, twin: str, twin_files: Files, recipe: str = RECIPE
-) -> tuple[Record, Files]:
+def malformed(fault: Fault, case_id: str, twin: str, twin_files: Files, recipe: str = RECIPE) -> tuple[Record, Files]:
     """Return the record and the files of a checkpoint that must be refused, made from those of its twin.
 
     Raises KeyError or ValueError where the twin has nothing that the fault could change.
     """
     own = {path.removeprefix(f"{twin}/"): data for path, data in twin_files.items() if path.startswith(f"{twin}/")}
-    old = own[fault.file]
+    if fault.file.endswith(".safetensors") and fault.file not in own and INDEX in own:
+        raise ValueError("an index tells which shards there are")
+    old = own.get(fault.file, b"")
     own[fault.file] = new = fault.change(old)
     mutation = {"what": fault.title, "edits": [_edit(fault.file, old, new)], "refreshed": True}
     files = {f"{case_id}/{name}": data for name, data in own.items()}
@@ -65,13 +68,27 @@ def _written(kind: Kind, model: Model) -> Files:
     """Return the files of a checkpoint."""
     tensors: dict[str, Array] = dict(model.plain)
     for name, layer in model.layers.items():
-        parts = dialects.encode(dialects.DIALECTS[kind.dialect], layer, kind.form)
+        parts = _parts(kind, layer)
         tensors |= {
             f"{name}.{model.renamed.get(role, role)}": part for role, part in parts.items() if role not in model.without
         }
     first = next(iter(model.layers.values()))
     asks = kind.asks(model.group_size or first.group_size, symmetric=first.symmetric) | dict(model.asks)
     return files_of(model, tensors, {key: value for key, value in asks.items() if value is not None})
+
+
+def _parts(kind: Kind, layer: QuantizedTensor) -> dict[str, Array]:
+    """Return the tensors of a layer by role; those of experts have a dimension more in front."""
+    dialect = dialects.DIALECTS[kind.dialect]
+    if len(layer.shape) == 2:
+        return dialects.encode(dialect, layer, kind.form)
+    zeros = layer.packed_zero_points
+    experts = [
+        QuantizedTensor(layer.packed_codes[e], layer.scales[e], None if zeros is None else zeros[e])
+        for e in range(layer.shape[0])
+    ]
+    encoded = [dialects.encode(dialect, expert, kind.form) for expert in experts]
+    return {role: np.stack([parts[role] for parts in encoded]) for role in encoded[0]}
 
 
 def _shared(outputs: Files, expect: list[dict[str, Any]]) -> tuple[Files, list[dict[str, Any]]]:

@@ -20,6 +20,7 @@ from awq_conformance.making.checkpoints.dialects import (
     OWN_FILE,
     Kind,
 )
+from awq_conformance.making.checkpoints.folder import safetensors
 from awq_conformance.making.checkpoints.model import COLUMNS, GROUP_SIZE, ROWS, UP, Model, block, layer, one
 from awq_conformance.making.valid.tracer import tracers
 from awq_conformance.making.values import plain, scales_of
@@ -150,6 +151,19 @@ def _common(kind: Kind) -> Iterator[Accept]:
         "the configuration inside text_config",
         lambda s: block(s, place=NESTED),
     )
+    yield case(
+        "order",
+        "layers 2 and 10, stored backwards: neither that order nor that of numbers is that of names",
+        lambda s: Model({f"model.layers.{i}.mlp.up_proj": layer(f"{s}/{i}") for i in (2, 10)}, backwards=True),
+    )
+    yield case("rows-40", "N is a multiple of 8 and of no more", _sized((40, COLUMNS)))
+    yield case(
+        "shard-unnamed",
+        "a safetensors file that the index does not name is no part of the checkpoint",
+        lambda s: block(s, shards=3, extra={"consolidated.safetensors": safetensors({"lm_head.weight": plain(
+            f"{s}/other", (10, 64), np.float16)})}),
+        "AWQ-CHK-001",
+    )  # fmt: skip
     for tracer in tracers(ROWS, COLUMNS, GROUP_SIZE):
         yield Accept(kind, f"tracer-{tracer.name}", tracer.title, _holding(tracer.tensor), comment=tracer.comment)
 
@@ -181,7 +195,38 @@ def _named(kind: Kind) -> Iterator[Accept]:
                  ("AWQ-CHK-022",), refs=("https://github.com/huggingface/transformers/issues/29421",))  # fmt: skip
 
 
+def _kernels(kind: Kind) -> Iterator[Accept]:
+    """Yield keys that choose a kernel."""
+    keys = {"backend": "autoawq", "do_fuse": True, "fuse_max_seq_len": 512, "modules_to_fuse": {}, "exllama_config": {}}
+    yield Accept(kind, "kernel-keys", "keys that choose a kernel, which change nothing", lambda s: one(layer(s),
+                 asks=keys), ("AWQ-CHK-008",))  # fmt: skip
+    if kind is not GEMM:
+        yield Accept(kind, "backend-llm-awq", "written by llm-awq, whatever the version says", lambda s: one(layer(s),
+                     asks={"backend": "llm-awq", "version": "gemm"}), ("AWQ-CHK-008",), level="SHOULD")  # fmt: skip
+
+
+def _gptq() -> Iterator[Accept]:
+    def case(name: str, title: str, rule: str, make: Callable[[str], Model], **more: Any) -> Accept:
+        return Accept(GPTQ, name, title, make, (rule,), **more)
+
+    yield case("dynamic-excludes", "dynamic, which only says what is not quantised", "AWQ-CHK-034",
+               lambda s: block(s, asks={"dynamic": {"-:.*lm_head.*": {}}}))  # fmt: skip
+    yield case("desc-act-in-order", "desc_act is true, and g_idx keeps the order all the same", "AWQ-CHK-035",
+               lambda s: one(layer(s), asks={"desc_act": True}))  # fmt: skip
+    yield case("symmetric", "sym is true, all zero points are 8", "AWQ-CHK-016",
+               lambda s: one(layer(s, symmetric=True)))  # fmt: skip
+    yield case("symmetric-absent", "sym is true, and there are no zero points", "AWQ-CHK-016",
+               lambda s: one(layer(s, symmetric=True), without=("qzeros",)), level="SHOULD",
+               comment="No program of GPTQ writes it so.")  # fmt: skip
+
+
 def _own() -> Iterator[Accept]:
+    for kind in (GEMM, GPTQ):
+        yield Accept(kind, "experts", "three experts in one tensor each", lambda s: one(layer(s, (3, ROWS, COLUMNS))),
+                     ("AWQ-CHK-024",), level="SHOULD")  # fmt: skip
+    for kind in (GEMM, GEMV, GEMV_FAST):
+        yield from _kernels(kind)
+    yield from _gptq()
     yield Accept(GEMM, "version-absent", "no version: gemm", lambda s: one(layer(s), asks={"version": None}),
                  ("AWQ-CHK-004",))  # fmt: skip
     yield Accept(GEMM, "zero-point-absent", "zero_point is not in the configuration: true",

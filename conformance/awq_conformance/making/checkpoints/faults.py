@@ -2,90 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from awq_conformance.making.checkpoints.dialects import COMPRESSED, GEMM, GEMV, GEMV_FAST, GPTQ, KINDS, Kind
-from awq_conformance.making.checkpoints.folder import INDEX
+from awq_conformance.making.checkpoints import shards
+from awq_conformance.making.checkpoints.dialects import COMPRESSED, GEMM, GEMV, GEMV_FAST, GPTQ, KINDS, OWN_FILE, Kind
+from awq_conformance.making.checkpoints.fault import CONFIG, SHARD, Fault, Header, created, header, scale, text
+from awq_conformance.making.checkpoints.folder import json_file
 from awq_conformance.making.checkpoints.model import GROUP_SIZE
-
-Change = Callable[[bytes], bytes]
-
-CONFIG: Final = "config.json"
-SHARD: Final = "model.safetensors"
-FIRST: Final = "model-00001-of-00003.safetensors"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A checkpoint with one fault.
-
-    Attributes:
-        kind: profile and dialect.
-        name: of the case in its profile.
-        title: what is wrong, in one line.
-        code: the code of the rule it breaks.
-        rule: that requirement.
-        file: the file it is in.
-        change: turns that file of the twin into the faulty one.
-        twin: the name of the valid case it is made from.
-        symmetric: what the configuration of the twin says, where the fault is one only then.
-        level: MUST, or SHOULD where loaders differ for good reasons.
-        refs: where it was seen.
-        comment: more.
-    """
-
-    kind: Kind
-    name: str
-    title: str
-    code: str
-    rule: str
-    file: str
-    change: Change
-    twin: str = f"group-{GROUP_SIZE}"
-    symmetric: bool | None = None
-    level: str = "MUST"
-    refs: tuple[str, ...] = ()
-    comment: str = ""
-
-    @property
-    def id(self) -> str:
-        """Return the id of the case."""
-        return f"{self.kind.profile}/{self.name}"
-
-
-def text(old: str, new: str) -> Change:
-    """Replace the one place where ``old``, a regular expression, stands."""
-
-    def change(data: bytes) -> bytes:
-        changed, count = re.subn(old.encode(), new.encode(), data)
-        if count != 1:
-            raise ValueError(f"{old!r} stands in {count} places")
-        return changed
-
-    return change
-
-
-def cut(size: int) -> Change:
-    """Take bytes from the end."""
-    return lambda data: data[:-size]
-
-
-def scale(kind: Kind, bits: int) -> Change:
-    """Set the first scale of the layer; its dtype is F16. The last one may be padding."""
-
-    def change(data: bytes) -> bytes:
-        start = 8 + int.from_bytes(data[:8], "little")
-        found = re.search(rf'\.{kind.scales}":{{"dtype":"F16".*?"data_offsets":\[(\d+),'.encode(), data[:start])
-        if found is None:
-            raise ValueError(f"no {kind.scales} in F16")
-        at = start + int(found[1])
-        return data[:at] + bits.to_bytes(2, "little") + data[at + 2 :]
-
-    return change
 
 
 def _common(kind: Kind) -> Iterator[Fault]:
@@ -102,23 +27,42 @@ def _common(kind: Kind) -> Iterator[Fault]:
                 text(group, f'"group_size": {GROUP_SIZE // 2}'))  # fmt: skip
     yield fault("group-size-divides-not", "a group size that does not divide K", "E_GROUP", "AWQ-CHK-036", CONFIG,
                 text(group, '"group_size": 40'))  # fmt: skip
-    for told, value in (("nan", 0x7E00), ("inf", 0x7C00), ("negative", 0xA000)):
-        yield fault(f"scale-{told}", f"a scale that is {told}", "E_VALUE", "AWQ-CHK-019", SHARD, scale(kind, value))
+    for told, value in (("nan", 0x7E00), ("inf", 0x7C00), ("negative", 0xA000), ("minus-zero", 0x8000)):
+        yield fault(
+            f"scale-{told}",
+            f"a scale that is {told.replace('-', ' ')}",
+            "E_VALUE",
+            "AWQ-CHK-019",
+            SHARD,
+            scale(kind, value),
+        )
     yield fault("scales-missing", "the layer has no scales", "E_DIALECT", "AWQ-LAY-004", SHARD,
                 text(rf"\.{kind.scales}\"", f".{kind.scales[:-1]}x\""))  # fmt: skip
-    yield fault("dtype-wider", "a dtype for which there are not enough bytes", "E_SHARD", "AWQ-CHK-001", SHARD,
-                text(rf'(\.{kind.codes}":{{"dtype":")I(16|32)', r"\g<1>I64"))  # fmt: skip
-    yield fault("shard-truncated", "the last 64 bytes of the file are missing", "E_SHARD", "AWQ-CHK-001", SHARD,
-                cut(64))  # fmt: skip
-    yield fault("shard-missing", "the index names a file that is not there", "E_SHARD", "AWQ-CHK-001", INDEX,
-                text(r'(lm_head\.weight": "model-0000)1', r"\g<1>4"), twin="sharded")  # fmt: skip
-    yield fault("index-escapes", "the index names a file outside of the folder", "E_SHARD", "AWQ-CHK-001", INDEX,
-                text(r'(lm_head\.weight": ")model-00001-of-00003', r"\g<1>../model-00001-of-00003"),
-                twin="sharded")  # fmt: skip
-    yield fault("index-lacks-tensor", "a shard holds a tensor that the index does not name", "E_SHARD", "AWQ-CHK-001",
-                INDEX, text(r' *"lm_head\.weight": "[^"]*",\n', ""), twin="sharded")  # fmt: skip
-    yield fault("index-names-another", "the index names a tensor that its shard does not hold", "E_SHARD",
-                "AWQ-CHK-001", INDEX, text(r"lm_head\.weight", "lm_head.weighs"), twin="sharded")  # fmt: skip
+    yield fault("configurations-differ", "another file says another group size", "E_CONFIG", "AWQ-CHK-002",
+                OWN_FILE[0], created(json_file(kind.asks(2 * GROUP_SIZE, symmetric=False))))  # fmt: skip
+    yield fault("zero-points-transposed", "the shape of the zero points is transposed", "E_DIALECT", "AWQ-LAY-004",
+                SHARD, header(partial(_transposed, kind)), twin="group-64", symmetric=False)  # fmt: skip
+    yield fault("zero-points-retyped", "zero points of another dtype", "E_DIALECT", "AWQ-LAY-004", SHARD,
+                header(partial(_retyped, kind)), symmetric=False)  # fmt: skip
+
+
+def _zeros(kind: Kind, tensors: Header) -> Header:
+    entry: Header = next(entry for name, entry in tensors.items() if name.endswith(f".{kind.zeros}"))
+    return entry
+
+
+def _transposed(kind: Kind, tensors: Header, data: bytes) -> bytes:
+    entry = _zeros(kind, tensors)
+    if entry["shape"][0] == entry["shape"][1]:
+        raise ValueError("a square looks the same")
+    entry["shape"].reverse()
+    return data
+
+
+def _retyped(kind: Kind, tensors: Header, data: bytes) -> bytes:
+    entry = _zeros(kind, tensors)
+    entry["dtype"] = {"I32": "F32", "F16": "I16"}[entry["dtype"]]
+    return data
 
 
 def _awq(kind: Kind) -> Iterator[Fault]:
@@ -144,6 +88,13 @@ def _own() -> Iterator[Fault]:
                 text(r',\n *"checkpoint_format": "gptq_v2"', ""))  # fmt: skip
     yield Fault(GPTQ, "g-idx-reorders", "a g_idx that gives the first two groups to each other", "E_DIALECT",
                 "AWQ-LAY-011", SHARD, _exchanged_groups)  # fmt: skip
+    yield Fault(GPTQ, "dynamic-bits", "dynamic gives some layers 8 bits", "E_CONFIG", "AWQ-CHK-034", CONFIG,
+                text('"desc_act": false', r'"desc_act": false, "dynamic": {"+:.*up.*": {"bits": 8}}'))  # fmt: skip
+    yield Fault(GPTQ, "order-missing", "desc_act is true, and there is no g_idx", "E_DIALECT", "AWQ-CHK-035", CONFIG,
+                text('"desc_act": false', '"desc_act": true'), twin="g-idx-absent")  # fmt: skip
+    yield Fault(COMPRESSED, "groups-differ", "a second group has another group size", "E_CONFIG", "AWQ-CHK-034",
+                CONFIG, text('"config_groups": {', '"config_groups": {"group_1": {"targets": ["Head"], "weights": '
+                             '{"num_bits": 4, "strategy": "group", "group_size": 128}}, '))  # fmt: skip
     yield Fault(COMPRESSED, "format-unknown", "another format of compressed-tensors", "E_DIALECT", "AWQ-CHK-010",
                 CONFIG, text("pack-quantized", "pack-quantised"))  # fmt: skip
     yield Fault(COMPRESSED, "zero-points-missing", "symmetric false, and no zero points", "E_DIALECT", "AWQ-CHK-016",
@@ -158,7 +109,7 @@ def _exchanged_groups(data: bytes) -> bytes:
 
 
 CASES: Final = (
-    *(fault for kind in KINDS for fault in _common(kind)),
+    *(fault for kind in KINDS for fault in (*_common(kind), *shards.of(kind))),
     *(fault for kind in (GEMM, GEMV, GEMV_FAST) for fault in _awq(kind)),
     *_own(),
 )

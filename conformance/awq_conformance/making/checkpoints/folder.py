@@ -26,7 +26,7 @@ def files_of(model: Model, tensors: Mapping[str, Array], asks: Mapping[str, Any]
         tensors: everything to be written, by name.
         asks: the quantisation part of the configuration.
     """
-    names = sorted(tensors)
+    names = sorted(tensors, reverse=model.backwards)
     if model.shards == 1:
         shards = {"model.safetensors": names}
     else:
@@ -37,8 +37,8 @@ def files_of(model: Model, tensors: Mapping[str, Array], asks: Mapping[str, Any]
     if model.shards > 1:
         size = sum(array.nbytes for array in tensors.values())
         weight_map = {name: shard for shard, held in shards.items() for name in held}
-        files[INDEX] = _json({"metadata": {"total_size": size}, "weight_map": dict(sorted(weight_map.items()))})
-    return files
+        files[INDEX] = json_file({"metadata": {"total_size": size}, "weight_map": dict(sorted(weight_map.items()))})
+    return files | dict(model.extra)
 
 
 def safetensors(tensors: Mapping[str, Array]) -> bytes:
@@ -60,9 +60,13 @@ def _configured(place: tuple[str, ...], asks: Mapping[str, Any]) -> Files:
     for key in reversed(keys):
         content = {key: content}
     if file == "config.json":
-        return {file: _json({"architectures": ["LlamaForCausalLM"], "model_type": "llama", **content})}
-    return {"config.json": _json({"architectures": ["LlamaForCausalLM"], "model_type": "llama"}), file: _json(content)}
+        return {file: json_file({"architectures": ["LlamaForCausalLM"], "model_type": "llama", **content})}
+    return {
+        "config.json": json_file({"architectures": ["LlamaForCausalLM"], "model_type": "llama"}),
+        file: json_file(content),
+    }
 
 
-def _json(content: Mapping[str, Any]) -> bytes:
+def json_file(content: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a JSON file as programs write it."""
     return (json.dumps(content, indent=2) + "\n").encode()

@@ -38,6 +38,8 @@ class Model:
         place: where that part stands: a path of keys in config.json, or another file.
         without: roles that are not written, such as ``qzeros``.
         renamed: roles that are written under another name.
+        backwards: whether tensors are stored in the opposite of the order of their names.
+        extra: other files of the directory, by name.
     """
 
     layers: Mapping[str, QuantizedTensor]
@@ -48,6 +50,8 @@ class Model:
     place: tuple[str, ...] = TOP
     without: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    backwards: bool = False
+    extra: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def one(tensor: QuantizedTensor, **more: Any) -> Model:
@@ -56,7 +60,7 @@ def one(tensor: QuantizedTensor, **more: Any) -> Model:
 
 
 def layer(
-    seed: str, shape: tuple[int, int] = (ROWS, COLUMNS), group_size: int = GROUP_SIZE, **how: Any
+    seed: str, shape: tuple[int, ...] = (ROWS, COLUMNS), group_size: int = GROUP_SIZE, **how: Any
 ) -> QuantizedTensor:
     """Return a layer of random codes, zero points and ordinary scales."""
     return quantised(seed, shape, group_size, **how)

@@ -13,7 +13,7 @@ from awq_conformance.making import checkpoints
 from awq_conformance.making.checkpoints import faults
 from awq_conformance.making.checkpoints.accept import Accept
 from awq_conformance.making.checkpoints.dialects import GPTQ_V1, KINDS, Kind
-from awq_conformance.making.checkpoints.faults import Fault
+from awq_conformance.making.checkpoints.fault import Fault
 from awq_conformance.making.checkpoints.model import Model, beside
 from awq_conformance.making.record import Files, Record
 from awq_conformance.making.values import ORDINARY, WIDE, chosen, plain, quantised, random_bytes

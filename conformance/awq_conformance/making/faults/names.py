@@ -27,6 +27,8 @@ _CHARACTERS: Final = {
     "slash": (3, b"/"),
     "backslash": (3, b"\\"),
     "newline": (3, b"\n"),
+    "newline-at-the-end": (13, b"\n"),
+    "slash-at-the-end": (13, b"/"),
     "escape": (3, b"\x1b"),
     "delete": (3, b"\x7f"),
     "colon": (3, b":"),
