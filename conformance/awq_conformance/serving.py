@@ -127,5 +127,7 @@ def _observation(
         status, number = (reason.status, reason.signal) if reason else (None, None)
         execution = Execution(status, number, timed_out, bounds.timeout if timed_out else 0.0, peak, session.tail)
         return Observation(op, execution, {}, mode=SERVE, broken=reason)
-    execution = Execution(answer.status, None, False, answer.seconds, peak, session.tail)
+    told = b"" if answer.status == 0 else answer.text.encode()  # why, in the loader's own words
+    tail = b"\n".join(filter(None, (session.tail.rstrip(b"\n"), told)))
+    execution = Execution(answer.status, None, False, answer.seconds, peak, tail)
     return observe(Observation(op, execution, {}, mode=SERVE, code=answer.code), outdir, bounds)

@@ -13,7 +13,7 @@ from rich.text import Text
 from awq_conformance import report
 from awq_conformance.protocol import ONE_SHOT, RunnerExit
 from awq_conformance.report.matrix import matrix_of
-from awq_conformance.report.words import MADE_BY
+from awq_conformance.report.words import MADE_BY, command_again
 from awq_conformance.reproduction import kind_of
 from awq_conformance.screen import printable, put
 from awq_conformance.verdict import MEANING, Grade, Verdict
@@ -80,7 +80,7 @@ def tell(console: Console, run: Certification, written: list[Path]) -> None:
         shown.setdefault(kind_of(result), []).append(result)
     for alike in list(shown.values())[:_SHOWN]:
         tell_failure(console, alike[0], alike[1:])
-        for result in alike:
+        for result in [one for one in alike if one.case.id in run.reproductions] or alike[:1]:
             _tell_reproduction(console, run, result.case.id)
     if len(shown) > _SHOWN:
         rest = sum(map(len, list(shown.values())[_SHOWN:]))
@@ -136,8 +136,10 @@ def _tell_reproduction(console: Console, run: Certification, case: str) -> None:
     shown, folder = run.reproductions.get(case), run.request.report
     if shown is not None and shown.folder is not None and folder is not None:
         put(console, ("  again: ", "dim"), (shlex.join(["sh", str(folder / shown.folder / "run.sh")]), ""))
-    elif shown is not None:
+        return
+    if shown is not None:
         put(console, (f"  not shown again: {shown.note}", "dim"))
+    put(console, ("  again: ", "dim"), (command_again(case, run.request.profile, run.request.command), ""))
 
 
 def _tell_verdict(console: Console, run: Certification) -> None:

@@ -200,7 +200,10 @@ def _unreadable(fault: OutputError, data: bytes) -> str:
 def _misshapen(got: tuple[int, ...], due: tuple[int, ...], name: Name) -> str:
     if got == (*due[:-2], *due[:-3:-1]):
         other = "kn" if name.layout == "nk" else "nk"
-        return f"The last two dimensions are exchanged: name the file {name.number}.{name.what}.{other}, as it is."
+        return (
+            f"The last two dimensions are exchanged. If rows are of length N, name the file "
+            f"{name.number}.{name.what}.{other}, as it is; if they are of length K, say N first, then K."
+        )
     if prod(got) == prod(due):
         return "The elements are there, the dimensions are not: [.., N, K], experts first, then out_features."
     return "W and q are [.., N, K], z and s [.., N, K/G]: out_features first, experts before them."

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awq_conformance.verdict import Grade, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from awq_conformance.report.record import Record
 
 MADE_BY: Final = {"fresh": "--seed", "holdout": "--holdout"}
@@ -109,10 +111,15 @@ def contrast_of(finding: Record) -> Contrast | None:
 
 def again(result: Record, record: Record) -> str:
     """Return the command that runs one case again."""
-    kind, _, rest = result["id"].partition("/")
+    return command_again(result["id"], record["profile"], record["adapter"]["argv"])
+
+
+def command_again(case: str, profile: str, argv: Sequence[str]) -> str:
+    """Return the command that runs one case of a profile again."""
+    kind, _, rest = case.partition("/")
     seed = rest.partition("/")[0]
-    option = f"{MADE_BY[kind]} {seed}" if kind in MADE_BY else f"--case {shlex.quote(result['id'])}"
-    return f"awq-conformance run --profile {record['profile']} {option} -- {shlex.join(record['adapter']['argv'])}"
+    option = f"{MADE_BY[kind]} {seed}" if kind in MADE_BY else f"--case {shlex.quote(case)}"
+    return f"awq-conformance run --profile {profile} {option} -- {shlex.join(argv)}"
 
 
 def printable(text: str) -> str:

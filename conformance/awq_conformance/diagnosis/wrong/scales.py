@@ -26,16 +26,6 @@ def _taken_for(stored: str, taken: str) -> Callable[[Stored], Array]:
     return scales
 
 
-def _bf16_as_finite_f16(t: Stored) -> Array:
-    """Return scales of BF16 as a reader sees them that takes them for F16 and knows of no infinity and no NaN."""
-    if t.scale_dtype != "BF16":
-        return t.scales
-    bits = t.scale_bytes().view("<u2")[: t.rows * t.groups]
-    beyond = np.ldexp(1 + (bits & 0x3FF) / 1024, 16) * np.where(bits >> 15, -1, 1)
-    values = np.where(bits >> 10 & 31 == 31, beyond, widen(bits.view(np.uint8), "F16"))
-    return values.astype(np.float32).reshape(t.rows, t.groups)
-
-
 def _behind_codes(t: Stored) -> Array:
     return np.nan_to_num(widen(t.scale_bytes(t.codes_size), t.scale_dtype)).reshape(t.rows, t.groups)
 
@@ -56,7 +46,6 @@ SCALES: Final[tuple[tuple[str, str, str, Callable[..., Any]], ...]] = (
     ("scales-transposed", "as [K/G, N], N over all experts", "scales", lambda t: turned(t.scales, t, whole=True)),
     ("scales-big-endian", "", "scales", _reversed_bytes),
     ("scales-bf16-as-f16", "", "scales", _taken_for("BF16", "F16")),
-    ("scales-bf16-as-f16", "and exponent 31 is one as any other", "scales", _bf16_as_finite_f16),
     ("scales-f16-as-bf16", "", "scales", _taken_for("F16", "BF16")),
     ("scales-misplaced", "an F32 scale is taken for two of F16", "scales", _taken_for("F32", "F16")),
     ("scales-misplaced", "an F32 scale is taken for two of BF16", "scales", _taken_for("F32", "BF16")),
