@@ -14,7 +14,7 @@ from awqformat.checkpoints.directory import CONFIG_FILES, Directory
 from awqformat.checkpoints.groups import decode_groups
 from awqformat.checkpoints.layers import sort_out
 from awqformat.checkpoints.losses import Losses
-from awqformat.checkpoints.model import Item, Layer, Model, Plain, named
+from awqformat.checkpoints.model import Item, Layer, Model, Plain, check_name, named
 from awqformat.checkpoints.shard import Stored
 from awqformat.dialects import Dialect, recognise
 from awqformat.dialects import Layer as Shape
@@ -54,6 +54,8 @@ def directory_model(
             items.setdefault(layer.name, layer)
         else:
             items[name] = Plain(name, stored.dtype, stored.shape, stored.size, stored.bytes)
+    for name in items:
+        check_name(name)
     return Model(directory.where, reader.dialect, reader.dialect, tuple(items.values()), directory.texts)
 
 

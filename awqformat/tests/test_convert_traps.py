@@ -162,6 +162,19 @@ def test_what_is_refused(what: str, tmp_path: Path) -> None:
     assert refusal(tmp_path, tensors, config).startswith(message)
 
 
+@pytest.mark.req("AWQ-CHK-025")
+@pytest.mark.parametrize("name", ["a/b", "größe", "", "a b", "-a", "a\n", "x" * 256])
+def test_names_that_no_file_holds(name: str, tmp_path: Path) -> None:
+    """They are refused as the directory is read, whatever is to be made of it."""
+    for tensors in (
+        GEMM | {name: np.zeros(3)},
+        {f"{name}.{role}": part for role, part in layer("gemm", weight(), "").items()},
+    ):
+        source = directory(tmp_path / "s", tensors, config=AWQ)
+        with pytest.raises(AwqError, match=r"^E_NAME '"), Conversion(source, tmp_path / "t", to="gptq"):
+            pass
+
+
 @pytest.mark.req("AWQ-CHK-009", "AWQ-CHK-012", "AWQ-CHK-017")
 @pytest.mark.parametrize(
     ("tensors", "config", "options"),
