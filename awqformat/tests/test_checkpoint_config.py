@@ -207,7 +207,7 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.req("AWQ-CHK-034", "AWQ-CHK-002", "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-007")
+@pytest.mark.req("AWQ-CHK-034", "AWQ-CHK-037", "AWQ-CHK-002", "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-007")
 @pytest.mark.parametrize("what", FAULTS)
 def test_configurations_that_are_refused(what: str) -> None:
     """Each message names the file, the key, and what would do."""
@@ -281,13 +281,14 @@ def test_other_modes_of_mlx_are_refused_by_name() -> None:
     )
 
 
-@pytest.mark.req("AWQ-CHK-012")
+@pytest.mark.req("AWQ-CHK-010", "AWQ-CHK-012")
 @pytest.mark.parametrize(
     ("config", "got"),
     [
         (without(GPTQ, "checkpoint_format"), "nothing"),
         (GPTQ | {"checkpoint_format": "marlin"}, "marlin"),
         (AWQ | {"version": "exllama"}, "exllama"),
+        (AWQ | {"version": "gptq"}, "gptq"),
     ],
 )
 def test_a_version_that_does_not_name_a_dialect(config: dict[str, Any], got: str) -> None:

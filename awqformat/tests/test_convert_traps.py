@@ -146,6 +146,11 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str]] = {
     "experts of different number": (
         {f"fc.{role}": np.stack([GEMM[f"fc.{role}"]] * (3 if role == "scales" else 2))
          for role in ("qweight", "qzeros", "scales")}, AWQ, "E_DIALECT fc: experts shapes, expected as many experts i"),
+    "N = 12 in GPTQ words": ({"fc.qweight": np.zeros((8, 12), np.int32), "fc.scales": np.ones((2, 12), np.float16)},
+                             CONFIGS["gptq"] | {"sym": True}, "E_DIMS fc: gptq out_features, expected a multiple of 8"),
+    "K = 60": (layer("ct-pack", weight(12, 64, 64)) | {"fc.weight_shape": np.array([12, 60])},
+               json.loads(json.dumps(CONFIGS["ct-pack"]).replace("32", "-1")),
+               "E_DIMS fc: ct-pack in_features, expected a multiple of 8, got 60"),
     "a shape that lies": (changed(layer("ct-pack", weight(12, 64)), "weight_shape", 0, 20), CONFIGS["ct-pack"], "E_DI"),
 }  # fmt: skip
 
@@ -153,7 +158,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str]] = {
 @pytest.mark.req(
     "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-009", "AWQ-CHK-010", "AWQ-CHK-011", "AWQ-CHK-012", "AWQ-CHK-014",
     "AWQ-CHK-016", "AWQ-CHK-017", "AWQ-CHK-018", "AWQ-CHK-019", "AWQ-CHK-025", "AWQ-CHK-030", "AWQ-CHK-035",
-    "AWQ-CHK-036", "AWQ-LAY-004", "AWQ-LAY-011",
+    "AWQ-CHK-036", "AWQ-CHK-037", "AWQ-CHK-038", "AWQ-CHK-039", "AWQ-LAY-004", "AWQ-LAY-011",
 )  # fmt: skip
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_is_refused(what: str, tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ def test_what_is_no_directory(path: str, message: str, tmp_path: Path, monkeypat
     assert got.endswith(message)
 
 
+@pytest.mark.req("AWQ-CHK-037")
 def test_texts_that_are_no_text(tmp_path: Path) -> None:
     """A configuration that is no UTF-8 is refused with the place of the byte."""
     folder = directory(tmp_path / "d", SHARDS[0])
