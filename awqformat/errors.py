@@ -41,7 +41,7 @@ CODES: Final[dict[str, str]] = {
 CHECKPOINT_CODES: Final[dict[str, str]] = {
     "E_CONFIG": "the configuration is missing, malformed, or contradicts itself or the tensors",
     "E_SHARD": "a shard is not one whole safetensors file, or shards and index disagree",
-    "E_DIALECT": "the layout of a layer is unknown, not read, ambiguous, or not the one that is named",
+    "E_DIALECT": "a layout or its version is unknown, not read, ambiguous, or not the one that is named",
     "E_LOSSY": "a conversion would lose what its caller has not allowed to be lost",
 }
 """What checkpoints need besides; a reader of files never gives these."""

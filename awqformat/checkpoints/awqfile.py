@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from awqformat import dtypes
 from awqformat.checkpoints.config import parse_config
 from awqformat.checkpoints.directory import CONFIG_FILES
 from awqformat.checkpoints.groups import without_codes
-from awqformat.checkpoints.model import Item, Layer, Model, Plain
+from awqformat.checkpoints.model import Item, Layer, Model, Plain, check_name
 from awqformat.checkpoints.strict_json import Refused, parse_object
 from awqformat.container import meta
 from awqformat.container.contents import Deferred, Tensor
@@ -30,7 +29,6 @@ from awqformat.schema import Dtype, Limit
 DIALECT: Final = "checkpoint.dialect"
 FORMS: Final = "checkpoint.forms"
 CONFIG: Final = "model.config"
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 _TEXTS: Final = {name: CONFIG if name == "config.json" else f"checkpoint.{name}" for name in CONFIG_FILES}
 """The entries of META that this module writes, besides quantization.method and quantization.tool."""
 
@@ -120,13 +118,11 @@ def deferred(model: Model) -> dict[str, Deferred]:
     """Return the tensors of the file, each to be read when its turn comes.
 
     Raises:
-        AwqError: E_NAME, E_DIMS, E_ENUM .. for whatever a file cannot hold.
+        AwqError: E_NAME, E_ENUM .. for whatever a file cannot hold.
     """
     tensors: dict[str, Deferred] = {}
     for item in model.items:
-        if not _NAME.fullmatch(item.name):
-            raise AwqError("E_NAME", repr(item.name), "name", expected=f"{_NAME.pattern} of at most 255 bytes",
-                           got=repr(item.name))  # fmt: skip
+        check_name(item.name)
         if isinstance(item, Layer):
             zero_dtype = Dtype.NONE if item.symmetric else Dtype.U4
             tensors[item.name] = Deferred(

@@ -106,6 +106,7 @@ def parse_config(texts: Mapping[str, str]) -> QuantConfig | None:
         version=next((config.version for config in said), "gemm" if found[0].method == "awq" else None),
         symmetric=any(config.symmetric for config in found),
         reordered=any(config.reordered for config in found),
+        llm_awq=any(config.llm_awq for config in found),
         tool=next((config.tool for config in found if config.tool), None),
     )
 
@@ -126,19 +127,23 @@ def _sections(name: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 continue
             if not isinstance(section, dict):
                 raise AwqError("E_CONFIG", name, path + key, expected="an object", got=section)
-            if not any(spelling in section for spelling in METHOD) and "quantization" in holder:
+            if not _has_method(section) and holder.get("quantization") is not None:
                 section = section | {"quant_method": "mlx"}  # mlx writes the same object under both keys, unsigned
             yield f"{name}: {path}{key}", section
 
 
 def _with_method(name: str, keys: dict[str, Any]) -> dict[str, Any]:
     """Add the method where the tool that owns the file leaves it out: AutoAWQ and AutoGPTQ did."""
-    if not any(spelling in keys for spelling in METHOD):
+    if not _has_method(keys):
         if name == "quant_config.json" and "w_bit" in keys:
             return keys | {"quant_method": "awq"}
         if name == "quantize_config.json" and "desc_act" in keys:
             return keys | {"quant_method": "gptq"}
     return keys
+
+
+def _has_method(keys: Mapping[str, Any]) -> bool:
+    return any(keys.get(spelling) is not None for spelling in METHOD)
 
 
 def _agree(first: QuantConfig, other: QuantConfig) -> None:
@@ -163,7 +168,7 @@ class _Section:
         method = self.method()
         if method == "compressed-tensors":
             return self._compressed_tensors()
-        if self.keys.get("mode", "affine") != "affine":
+        if self.keys.get("mode") not in (None, "affine"):
             got = f"mlx mode {self.keys['mode']}, which is recognised but not read"
             raise AwqError("E_DIALECT", self.where, "mode", expected="affine", got=got)
         self.bits()
@@ -222,8 +227,8 @@ class _Section:
         key, value = self.one(GROUP_SIZE)
         if value is None:
             return None
-        if type(value) is not int or (value != -1 and (value < 8 or value % 8)):
-            raise self.fault(key, "-1 or a multiple of 8", value)
+        if type(value) is not int or (value != -1 and value < 1):  # what else is illegal depends on K: E_GROUP
+            raise self.fault(key, "-1 or a number from 1 up", value)
         return value
 
     def symmetric(self) -> bool:
@@ -249,12 +254,15 @@ class _Section:
     def _no_exceptions(self) -> None:
         """Refuse layers with another width or group size than the rest (GPTQModel's dynamic, mlx's own keys)."""
         dynamic = self.keys.get("dynamic")
-        entries = {**(dynamic if isinstance(dynamic, dict) else {}), **self.keys}
-        for name, entry in entries.items():
+        if dynamic is not None and not isinstance(dynamic, dict):
+            raise self.fault("dynamic", "an object", dynamic)
+        for name, entry in {**(dynamic or {}), **self.keys}.items():
             if isinstance(entry, dict) and name not in ("dynamic", "meta"):
-                for key in (*BITS, *GROUP_SIZE):
-                    if key in entry and _folded(entry[key]) != _folded(self.keys.get(key)):
-                        raise self.fault(f"{name}: {key}", f"{self.keys.get(key)!r} for every layer", entry[key])
+                for spellings in (BITS, GROUP_SIZE):
+                    due = self.one(spellings)[1]
+                    for key in spellings:
+                        if entry.get(key) not in (None, due):
+                            raise self.fault(f"{name}: {key}", f"{due!r} for every layer", entry[key])
 
     def _compressed_tensors(self) -> QuantConfig:
         groups = self.keys.get("config_groups")
@@ -282,7 +290,9 @@ class _Section:
         if (kind := self.text(("type",))) not in (None, "int"):
             raise self.fault("type", "int", kind)
         strategy, size = self.text(("strategy",)), self.group_size()
-        if strategy == "channel" or (strategy is None and size is None):
+        if strategy == "channel":
+            if size not in (None, -1):
+                raise self.fault("group_size", "none, as strategy says channel", size)
             size = -1
         elif strategy not in (None, "group"):
             raise self.fault("strategy", "group or channel", strategy)

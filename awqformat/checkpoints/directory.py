@@ -96,7 +96,12 @@ def _index(folder: Folder, names: list[str] | None) -> tuple[str, dict[str, str]
     found = [INDEX] if names is None else [name for name in names if name.endswith(".safetensors.index.json")]
     if len(found) > 1:
         raise AwqError("E_SHARD", folder.where, "index", expected="at most one", got=", ".join(found))
-    text = folder.text(found[0]) if found else None
+    try:
+        text = folder.text(found[0]) if found else None
+    except AwqError as error:
+        code = "E_SHARD" if error.code == "E_CONFIG" else error.code
+        raise AwqError(code, error.where, error.field, offset=error.offset, expected=error.expected,
+                       got=error.got) from None  # fmt: skip
     return (INDEX, None) if text is None else (found[0], _weight_map(found[0], text))
 
 

@@ -14,7 +14,7 @@ from awqformat.checkpoints.directory import CONFIG_FILES, Directory
 from awqformat.checkpoints.groups import decode_groups
 from awqformat.checkpoints.layers import sort_out
 from awqformat.checkpoints.losses import Losses
-from awqformat.checkpoints.model import Item, Layer, Model, Plain, named
+from awqformat.checkpoints.model import Item, Layer, Model, Plain, check_name, named
 from awqformat.checkpoints.shard import Stored
 from awqformat.dialects import Dialect, recognise
 from awqformat.dialects import Layer as Shape
@@ -54,6 +54,8 @@ def directory_model(
             items.setdefault(layer.name, layer)
         else:
             items[name] = Plain(name, stored.dtype, stored.shape, stored.size, stored.bytes)
+    for name in items:
+        check_name(name)
     return Model(directory.where, reader.dialect, reader.dialect, tuple(items.values()), directory.texts)
 
 
@@ -159,19 +161,23 @@ class _Reader:
 
 
 def _stated(parts: Mapping[str, Stored]) -> tuple[int, int] | None:
-    """Return N and K where a tensor says them."""
+    """Return N and K where a tensor says them, once or for each expert alike."""
     if "weight_shape" not in parts:
         return None
     values = parts["weight_shape"].read()
     if (
-        values.shape != (2,)
+        values.ndim not in (1, 2)
+        or values.shape[-1] != 2
+        or not values.size
         or values.dtype.kind not in "iu"
         or (values < 1).any()
         or (values > np.iinfo(np.int32).max).any()
+        or (values != values.reshape(-1, 2)[:1]).any()
     ):
         got = f"{values.dtype} {values.tolist()}"
         raise AwqError("E_DIALECT", "weight_shape", "value", expected="N and K", got=got)
-    return int(values[0]), int(values[1])
+    n, k = values.reshape(-1, 2)[0]
+    return int(n), int(k)
 
 
 def _of(prefix: str, error: AwqError) -> AwqError:

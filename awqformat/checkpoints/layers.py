@@ -42,11 +42,14 @@ def sort_out(tensors: Mapping[str, Stored]) -> Layers:
     """Group tensors by prefix; only names and types are looked at, never a list of exceptions.
 
     Raises:
-        AwqError: E_DIALECT for a format that is recognised and not read, or zero points without codes.
+        AwqError: E_DIALECT for a format that is recognised and not read, or zero points without codes; E_NAME for
+            a name that begins with its only dot.
     """
     by_prefix: dict[str, dict[str, Stored]] = {}
     for name, stored in tensors.items():
-        prefix, _, role = name.rpartition(".")
+        prefix, dot, role = name.rpartition(".")
+        if dot and not prefix:  # .qweight is not qweight, though their prefixes are the same
+            raise AwqError("E_NAME", repr(name), "name", expected="a name without a dot in front", got=repr(name))
         if role in _FOREIGN or ".quant_state." in name:
             got = f"{_FOREIGN.get(role, 'bitsandbytes')}, which is recognised but not read"
             raise AwqError("E_DIALECT", name, "format", expected="a dialect of AWQ or GPTQ", got=got)

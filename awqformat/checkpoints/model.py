@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from awqformat.dialects import Form
 from awqformat.errors import AwqError
 from awqformat.model import SYMMETRIC_ZERO, QuantizedTensor
 from awqformat.schema import Dtype
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,16 @@ class Model:
 def named(prefix: str, role: str) -> str:
     """Return the name of a layer's tensor in a directory."""
     return f"{prefix}.{role}" if prefix else role
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that an .awq file cannot hold.
+
+    Raises:
+        AwqError: E_NAME.
+    """
+    if not _NAME.fullmatch(name):
+        raise AwqError("E_NAME", repr(name), "name", expected=f"{_NAME.pattern} of at most 255 bytes", got=repr(name))
 
 
 def digest(value: QuantizedTensor | memoryview) -> bytes:

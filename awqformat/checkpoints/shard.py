@@ -104,8 +104,10 @@ def read_shard(name: str, source: Source) -> dict[str, Stored]:
         header = parse_object(bytes(source.read(8, length)))
     except Refused as error:
         raise fault("header", "a JSON object", error, 8) from None
-    metadata = header.pop("__metadata__", None) or {}
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+    metadata = header.pop("__metadata__", None)
+    if metadata is not None and not (
+        isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())
+    ):
         raise fault("__metadata__", "an object of strings", metadata)
     room = source.size - 8 - length
     tensors = []

@@ -1,4 +1,4 @@
-"""JSON texts of which nothing is guessed: an object, and no key of it twice."""
+"""JSON texts of which nothing is guessed: UTF-8, an object, and no key of it twice."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
         Refused: if it is none, in one line.
     """
     try:
+        if isinstance(text, bytes):
+            text = text.decode()  # json.loads would take UTF-16 and UTF-32 as well
         value = json.loads(text, object_pairs_hook=_unique)
     except RecursionError:
         raise Refused("nested too deeply") from None

@@ -50,8 +50,9 @@ def recognise(
     wanted = (chosen,) if chosen else tuple(name for one in named for name in (one, *_SAME_NAMES.get(one, ())))
     open_to = [name for name in fitting if not wanted or name in wanted]
     if not open_to and wanted and not fitting:
-        reason = tried.get(wanted[0])
-        raise reason if isinstance(reason, AwqError) else _unknown(wanted[0])
+        reasons = [reason for name in wanted if isinstance(reason := tried.get(name), AwqError)]
+        grouped = (reason for reason in reasons if reason.code == "E_GROUP")  # the codes fit: it is this dialect
+        raise next(grouped, None) or next(iter(reasons), None) or _unknown(wanted[0])
     if not open_to:
         got = f"tensors of {' or '.join(fitting)}" if fitting else _listed(parts)
         raise AwqError("E_DIALECT", "layer", "tensors", expected=" or ".join(wanted) or "a known dialect", got=got)
@@ -92,8 +93,9 @@ def fit(dialect: Dialect, parts: Mapping[str, Spec], group_size: int, shape: tup
                        got=told(parts[dialect.codes]))  # fmt: skip
     n, k = shape or _features(dialect, stored)
     scale_dtype = parts[dialect.scales.role][0]
-    if scale_dtype not in [dtypes.NUMPY[one] for one in dtypes.SCALES]:
-        raise AwqError("E_DIALECT", dialect.name, dialect.scales.role, expected="floats", got=scale_dtype)
+    if scale_dtype not in [dtypes.NUMPY[one] for one in dialect.scales.dtypes]:
+        allowed = " or ".join(dtype.name for dtype in dialect.scales.dtypes)
+        raise AwqError("E_DIALECT", dialect.name, dialect.scales.role, expected=allowed, got=scale_dtype)
     layer = Layer(n, k, k if group_size == -1 else group_size, dtypes.from_numpy(scale_dtype), _form(dialect, parts))
     expected = specs(dialect, layer)
     for role in dict.fromkeys((*expected, *parts)):

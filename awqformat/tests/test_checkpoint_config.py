@@ -73,6 +73,17 @@ MEANINGS: dict[str, tuple[dict[str, str], tuple[str, int | None, bool], tuple[st
     "gptq_v2": (texts(GPTQ | {"checkpoint_format": "gptq_v2", "sym": True}), ("gptq", 128, True), ("gptq_v2",)),
     "AutoGPTQ's own file": (texts(quantize_config=without(GPTQ, "quant_method")), ("gptq", 128, False), ("gptq",)),
     "GPTQModel's exclusions": (texts(GPTQ | {"dynamic": {"-:lm_head": {}}}), ("gptq", 128, False), ("gptq",)),
+    "the same for a layer in other words": (
+        texts(without(AWQ, "bits") | {"w_bit": 4, "dynamic": {"+:x": {"bits": 4, "group_size": None, "sym": True}}}),
+        ("awq", 128, False), ("gemm",)),
+    "null": (texts(AWQ | {"method": None, "zero_point": None, "sym": None, "dynamic": None, "mode": None}),
+             ("awq", 128, False), ("gemm",)),
+    "a method of null in AutoAWQ's own file": (texts(quant_config={"method": None, "w_bit": 4, "q_group_size": 64}),
+                                               ("awq", 64, False), ("gemm",)),
+    "llm-awq in the second of two places": (texts(AWQ, quant_config={"w_bit": 4, "backend": "llm-awq"}),
+                                            ("awq", 128, False), ("gemv", "gemv_fast")),
+    "compressed-tensors without strategy and group size": (texts(ct(strategy=None, group_size=None)),
+                                                           ("compressed-tensors", None, False), ("ct-pack",)),
     "compressed-tensors": (texts(CT), ("compressed-tensors", 128, False), ("ct-pack",)),
     "compressed-tensors, symmetric": (texts(ct(symmetric=True)), ("compressed-tensors", 128, True), ("ct-pack",)),
     "compressed-tensors, per channel": (texts(ct(strategy="channel", group_size=None)),
@@ -159,16 +170,21 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "bits as text": (texts(AWQ | {"bits": "4"}), f"{C}bits, expected 4, got '4'"),
     "two widths": (texts(AWQ | {"w_bit": 8}), f"{C}w_bit, expected 4, as bits says, got 8"),
     "two group sizes": (texts(AWQ | {"q_group_size": 64}), f"{C}q_group_size, expected 128, as group_size"),
-    "a group size of 0": (texts(AWQ | {"group_size": 0}), f"{C}group_size, expected -1 or a multiple of 8"),
-    "a group size of 100": (texts(AWQ | {"group_size": 100}), f"{C}group_size, expected -1 or a multiple"),
-    "a group size as text": (texts(AWQ | {"group_size": "128"}), f"{C}group_size, expected -1 or a mul"),
-    "a group size of true": (texts(AWQ | {"group_size": True}), f"{C}group_size, expected -1 or a multiple"),
+    "a group size of 0": (texts(AWQ | {"group_size": 0}), f"{C}group_size, expected -1 or a number from 1 up, got 0"),
+    "a group size of -2": (texts(AWQ | {"group_size": -2}), f"{C}group_size, expected -1 or a number from 1 up"),
+    "a group size as text": (texts(AWQ | {"group_size": "128"}), f"{C}group_size, expected -1 or a number"),
+    "a group size of true": (texts(AWQ | {"group_size": True}), f"{C}group_size, expected -1 or a number"),
     "two versions": (texts(AWQ | {"format": "gemv"}), f"{C}format, expected 'gemm', as version says, got"),
     "a version of 1": (texts(AWQ | {"version": 1}), f"{C}version, expected a text, got 1"),
     "zero_point as text": (texts(AWQ | {"zero_point": "true"}), f"{C}zero_point, expected true or false"),
     "symmetric and not": (texts(AWQ | {"sym": True}), f"{C}sym, expected one meaning with zero_point"),
     "another width for a layer": (texts(GPTQ | {"dynamic": {"+:.*down_proj": {"bits": 8}}}),
                                   f"{C}+:.*down_proj: bits, expected 4 for every layer, got 8"),
+    "another width in another spelling": (texts(AWQ | {"dynamic": {"x": {"w_bit": 8}}}),
+                                          f"{C}x: w_bit, expected 4 for every layer, got 8"),
+    "another width for what is left out": (texts(GPTQ | {"dynamic": {"-:.*down_proj": {"bits": 8}}}),
+                                           f"{C}-:.*down_proj: bits, expected 4 for every layer, got 8"),
+    "exceptions that are a list": (texts(GPTQ | {"dynamic": ["x"]}), f"{C}dynamic, expected an object, got ['x']"),
     "another group size for a layer of mlx": (
         {"config.json": json.dumps({"quantization": MLX | {"model.layers.0": {"group_size": 32, "bits": 4}}})},
         "E_CONFIG config.json: quantization: model.layers.0: group_size, expected 64 for every layer, got 32"),
@@ -180,6 +196,9 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "another format in a group": (
         texts(CT | {"config_groups": {"g": {"weights": WEIGHTS, "format": "nvfp4-pack-quantized"}}}),
         f"E_DIALECT {TOP}.config_groups.g: format, expected pack-quantized, got 'nvfp4-pack-quantized'"),
+    "a channel with a group size": (
+        texts(ct(strategy="channel")),
+        f"{IN}.config_groups.group_0.weights: group_size, expected none, as strategy says channel, got 128"),
     "floats": (texts(ct(type="float")), f"{IN}.config_groups.group_0.weights: type, expected int, got 'float'"),
     "another strategy": (texts(ct(strategy="tensor")), f"{IN}.config_groups.group_0.weights: strategy, expected"),
     "groups that differ": (
@@ -188,7 +207,7 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.req("AWQ-CHK-034", "AWQ-CHK-002", "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-007")
+@pytest.mark.req("AWQ-CHK-034", "AWQ-CHK-037", "AWQ-CHK-002", "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-007")
 @pytest.mark.parametrize("what", FAULTS)
 def test_configurations_that_are_refused(what: str) -> None:
     """Each message names the file, the key, and what would do."""
@@ -262,13 +281,14 @@ def test_other_modes_of_mlx_are_refused_by_name() -> None:
     )
 
 
-@pytest.mark.req("AWQ-CHK-012")
+@pytest.mark.req("AWQ-CHK-010", "AWQ-CHK-012")
 @pytest.mark.parametrize(
     ("config", "got"),
     [
         (without(GPTQ, "checkpoint_format"), "nothing"),
         (GPTQ | {"checkpoint_format": "marlin"}, "marlin"),
         (AWQ | {"version": "exllama"}, "exllama"),
+        (AWQ | {"version": "gptq"}, "gptq"),
     ],
 )
 def test_a_version_that_does_not_name_a_dialect(config: dict[str, Any], got: str) -> None:

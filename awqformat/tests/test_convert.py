@@ -225,6 +225,23 @@ def test_experts(tmp_path: Path) -> None:
         assert same(file.get_quantized("fused.weight"), fused)
 
 
+@pytest.mark.req("AWQ-CHK-024")
+def test_experts_that_say_their_shape(tmp_path: Path) -> None:
+    """In compressed-tensors each expert has its own weight_shape, and all of them are the same."""
+    each = [layer("ct-pack", weight(12, 64, seed=i)) for i in range(3)]
+    together = {name: np.stack([one[name] for one in each]) for name in each[0]}
+    source = directory(tmp_path / "s", together, config=CONFIGS["ct-pack"])
+    convert(source, tmp_path / "m.awq")
+    with safe_open(tmp_path / "m.awq") as file:
+        assert file.get_quantized("fc.weight").shape == (3, 12, 64)
+    convert(tmp_path / "m.awq", tmp_path / "back")
+    assert tensors_in(tmp_path / "back") == tensors_in(source)
+    for shapes in ([[12, 64], [12, 64], [20, 64]], np.zeros((3, 0)), [[[12, 64]]] * 3):
+        wrong = together | {"fc.weight_shape": np.array(shapes, np.int64)}
+        with pytest.raises(AwqError, match=r"^E_DIALECT fc: weight_shape value, expected N and K, got int64 "):
+            convert(directory(tmp_path / "w", wrong, config=CONFIGS["ct-pack"]), tmp_path / "w.awq")
+
+
 @pytest.mark.parametrize("form", [Form("scaled_zeros"), Form("qzeros")])
 def test_both_names_of_scaled_zeros(form: Form, tmp_path: Path) -> None:
     """llm-awq's name and AutoAWQ's are each given back."""

@@ -114,7 +114,14 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str]] = {
     "GPTQ without a version": (GPTQ, CONFIGS["gptq"] | {"checkpoint_format": None},
                                "E_DIALECT config.json: quantization_config: version, expected gptq, gptq_v2"),
     "another group size": (GEMM, AWQ | {"group_size": 64}, "E_DIALECT fc"),
-    "G that does not divide K": (GEMM, AWQ | {"group_size": 24}, "E_"),
+    "G that does not divide K": (GEMM, AWQ | {"group_size": 24}, "E_GROUP fc: gemm group_size, expected a multiple"),
+    "G that is no multiple of 8": (GEMM, AWQ | {"group_size": 4}, "E_GROUP fc: gemm group_size, expected a multiple"),
+    "the same in the second dialect that is named": (
+        layer("gemv_fast", weight()), CONFIGS["gemv_fast"] | {"version": "llm-awq", "group_size": 24}, "E_GROUP fc: "),
+    "F32 scales in GPTQ words": (layer("gptq", weight()) | {"fc.scales": np.ones((4, 64), np.float32)}, CONFIGS["gptq"],
+                                 "E_DIALECT fc: gptq scales, expected F16 or BF16, got float32"),
+    "an order beside gemm": (GEMM | {"fc.g_idx": np.arange(128, dtype=np.int32) // 32}, AWQ,
+                             "E_DIALECT fc: gemm g_idx, expected none, got int32 [128]"),
     "scales of 8-bit floats": (GEMM | {"fc.scales": GEMM["fc.scales"].astype(ml_dtypes.float8_e4m3fn)}, AWQ, "E_DIALE"),
     "a cut word": (GEMM | {"fc.qweight": GEMM["fc.qweight"][:, :-1].copy()}, AWQ, "E_DIALECT fc"),
     "8 bits": (GEMM, AWQ | {"bits": 8}, "E_CONFIG config.json: quantization_config: bits, expected 4, got 8, which is"),
@@ -139,6 +146,11 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str]] = {
     "experts of different number": (
         {f"fc.{role}": np.stack([GEMM[f"fc.{role}"]] * (3 if role == "scales" else 2))
          for role in ("qweight", "qzeros", "scales")}, AWQ, "E_DIALECT fc: experts shapes, expected as many experts i"),
+    "N = 12 in GPTQ words": ({"fc.qweight": np.zeros((8, 12), np.int32), "fc.scales": np.ones((2, 12), np.float16)},
+                             CONFIGS["gptq"] | {"sym": True}, "E_DIMS fc: gptq out_features, expected a multiple of 8"),
+    "K = 60": (layer("ct-pack", weight(12, 64, 64)) | {"fc.weight_shape": np.array([12, 60])},
+               json.loads(json.dumps(CONFIGS["ct-pack"]).replace("32", "-1")),
+               "E_DIMS fc: ct-pack in_features, expected a multiple of 8, got 60"),
     "a shape that lies": (changed(layer("ct-pack", weight(12, 64)), "weight_shape", 0, 20), CONFIGS["ct-pack"], "E_DI"),
 }  # fmt: skip
 
@@ -146,13 +158,26 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str]] = {
 @pytest.mark.req(
     "AWQ-CHK-003", "AWQ-CHK-006", "AWQ-CHK-009", "AWQ-CHK-010", "AWQ-CHK-011", "AWQ-CHK-012", "AWQ-CHK-014",
     "AWQ-CHK-016", "AWQ-CHK-017", "AWQ-CHK-018", "AWQ-CHK-019", "AWQ-CHK-025", "AWQ-CHK-030", "AWQ-CHK-035",
-    "AWQ-LAY-011",
+    "AWQ-CHK-036", "AWQ-CHK-037", "AWQ-CHK-038", "AWQ-CHK-039", "AWQ-LAY-004", "AWQ-LAY-011",
 )  # fmt: skip
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_is_refused(what: str, tmp_path: Path) -> None:
     """Layer or file, and what is wrong, before anything is written."""
     tensors, config, message = REFUSED[what]
     assert refusal(tmp_path, tensors, config).startswith(message)
+
+
+@pytest.mark.req("AWQ-CHK-025")
+@pytest.mark.parametrize("name", ["a/b", "größe", "", "a b", "-a", "a\n", "x" * 256])
+def test_names_that_no_file_holds(name: str, tmp_path: Path) -> None:
+    """They are refused as the directory is read, whatever is to be made of it."""
+    for tensors in (
+        GEMM | {name: np.zeros(3)},
+        {f"{name}.{role}": part for role, part in layer("gemm", weight(), "").items()},
+    ):
+        source = directory(tmp_path / "s", tensors, config=AWQ)
+        with pytest.raises(AwqError, match=r"^E_NAME '"), Conversion(source, tmp_path / "t", to="gptq"):
+            pass
 
 
 @pytest.mark.req("AWQ-CHK-009", "AWQ-CHK-012", "AWQ-CHK-017")

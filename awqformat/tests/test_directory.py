@@ -110,12 +110,12 @@ def test_a_tensor_in_two_shards(tmp_path: Path) -> None:
 
 
 @pytest.mark.req("AWQ-CHK-001")
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"weight_map": 1}', '{"weight_map": {"a": 1}}', "{}",
-                                  '{"weight_map": {"a": "x.safetensors", "a": "y.safetensors"}}'])  # fmt: skip
-def test_an_index_that_is_none(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [b"", b"[]", b"{", b'{"weight_map": 1}', b'{"weight_map": {"a": 1}}', b"{}", b'{"\xff',
+                                  b'{"weight_map": {"a": "x.safetensors", "a": "y.safetensors"}}'])  # fmt: skip
+def test_an_index_that_is_none(text: bytes, tmp_path: Path) -> None:
     """A text that is no index is refused as such, not taken for an absent one."""
     folder = directory(tmp_path / "d", SHARDS[0])
-    (folder / INDEX).write_text(text)
+    (folder / INDEX).write_bytes(text)
     assert refusal(folder).startswith(f"E_SHARD {INDEX}: ")
 
 
@@ -167,6 +167,7 @@ def test_what_is_no_directory(path: str, message: str, tmp_path: Path, monkeypat
     assert got.endswith(message)
 
 
+@pytest.mark.req("AWQ-CHK-037")
 def test_texts_that_are_no_text(tmp_path: Path) -> None:
     """A configuration that is no UTF-8 is refused with the place of the byte."""
     folder = directory(tmp_path / "d", SHARDS[0])

@@ -59,6 +59,7 @@ def test_layers_are_prefixes(what: str, tmp_path: Path) -> None:
 PLAIN: dict[str, dict[str, np.ndarray[Any, Any]]] = {
     "AutoAWQ's activation scales": {"mlp.act.scales": FLOATS},
     "an ordinary weight with scales": {"p.weight": FLOATS, "p.scales": FLOATS},
+    "what belongs to codes that are not there": {"p.weight_scale": FLOATS, "p.weight_zero_point": INTS},
     "8-bit floats with a scale": {"p.weight": INTS.view(np.uint8), "p.weight_scale": FLOATS},
     "words that are no codes": {"p.weight": WORDS},
 }
@@ -75,6 +76,8 @@ def test_scales_alone_make_no_layer(what: str, tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[dict[str, np.ndarray[Any, Any]], str]] = {
     "zero points alone": ({"p.qzeros": INTS}, "E_DIALECT p: tensors, expected qweight beside qzeros, got none"),
+    "zero points of llm-awq alone": ({"p.scaled_zeros": FLOATS, "p.scales": FLOATS},
+                                     "E_DIALECT p: tensors, expected qweight beside scaled_zeros, got none"),
     "an order alone": ({"p.g_idx": INTS, "p.scales": FLOATS}, "E_DIALECT p: tensors, expected qweight beside g_idx"),
     "two sorts of codes": ({"p.qweight": INTS, "p.weight_packed": INTS},
                            "E_DIALECT p: tensors, expected one layout of codes, got weight_packed beside qweight"),
@@ -86,7 +89,7 @@ REFUSED: dict[str, tuple[dict[str, np.ndarray[Any, Any]], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.req("AWQ-CHK-013")
+@pytest.mark.req("AWQ-CHK-013", "AWQ-CHK-038")
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_is_refused_by_its_names(what: str, tmp_path: Path) -> None:
     """Half a layer, two in one, and other formats."""

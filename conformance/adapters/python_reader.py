@@ -50,7 +50,7 @@ def write_weight(op: str, number: int, tensor: awqformat.QuantizedTensor, out: P
 
 def answer(op: str, path: str, out: Path) -> tuple[int, str, str]:
     """Return the exit status that the protocol asks for, the error code and a line for people."""
-    if op not in ("dequant", "unpack", "plain", "inspect"):
+    if op not in ("dequant", "unpack", "plain", "inspect") or (op == "plain" and Path(path).is_dir()):
         return 69, "UNSUPPORTED", ""
     try:
         write(op, path, out)

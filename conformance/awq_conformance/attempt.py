@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from awq_conformance.adapter import bounds_of
-from awq_conformance.compare import OUTPUTS
+from awq_conformance.compare import OUTPUTS, askable
 from awq_conformance.judge import (
     CaseResult,
     error_code,
@@ -48,7 +48,7 @@ def attempt(case: Case, corpus: Corpus, footing: Footing) -> CaseResult:
 def operations(case: Case, declared: tuple[str, ...]) -> list[str]:
     """Return ``dequant``, then each declared operation that has something to show on this case."""
     written = {what for tensor in case.expect for what in tensor.outputs}
-    return [op for op in OUTPUTS if op == DEQUANT or (op in declared and (op == INSPECT or written & {*OUTPUTS[op]}))]
+    return [op for op in askable(case, declared) if op in (DEQUANT, INSPECT) or written & {*OUTPUTS[op]}]
 
 
 def answers_right(case: Case, op: str, caller: Caller, terms: Terms) -> bool:

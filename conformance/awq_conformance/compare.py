@@ -15,10 +15,17 @@ from awq_conformance.protocol import DEQUANT, INSPECT, PLAIN, REJECT_FILE, UNPAC
 from awq_conformance.verdict import Finding, Grade, OutputError, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from awq_conformance.adapter import Observation
 
 OUTPUTS: Final = {DEQUANT: ("W",), UNPACK: ("q", "z", "s"), PLAIN: ("P",), INSPECT: ()}
 """What each operation writes for a tensor that has it."""
+
+
+def askable(case: Case, declared: Iterable[str]) -> list[str]:
+    """Return the operations among ``declared`` that may be asked about a case: never plain of a checkpoint."""
+    return [op for op in OUTPUTS if op in declared and not (op == PLAIN and case.folder)]
 
 
 def compare(case: Case, seen: Observation, hello: Hello, dtype: str | None, grade: Grade = Grade.EXACT) -> Finding:

@@ -19,14 +19,17 @@ def files_of(case: Case) -> dict[str, bytes]:
 
 
 def repaired(case: Case) -> dict[str, bytes]:
-    """Return the files with the one edit of a malformed case undone, which must have changed something."""
+    """Return the files with the one edit of a malformed case undone, which must have changed something.
+
+    A file that is empty then was not there.
+    """
     assert case.mutation is not None
     (edit,) = case.mutation.edits
     files = files_of(case)
     data = files[edit.file]
     assert data[edit.offset : edit.offset + len(edit.new)] == edit.new != edit.old
     files[edit.file] = data[: edit.offset] + edit.old + data[edit.offset + len(edit.new) :]
-    return files
+    return {name: data for name, data in files.items() if data}
 
 
 def read(case: Case) -> list[awqformat.QuantizedTensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -130,7 +131,33 @@ def test_after_ten_restarts_serve_is_given_up(maker: Maker) -> None:
     assert len(outcome.results) == 16
 
 
-@pytest.mark.req("AWQ-CNF-016")
+OWN = [(str(Path(sys.executable).parent / "awq-loader"),),
+       (sys.executable, str(Path(__file__).parents[1] / "adapters" / "python_reader.py"))]  # fmt: skip
+
+
+@pytest.mark.req("AWQ-CNF-002", "AWQ-CNF-012", "AWQ-CNF-016", "AWQ-CNF-018")
+@pytest.mark.parametrize("command", OWN, ids=["C++", "Python"])
+def test_lines_and_their_answers(command: tuple[str, ...], tmp_path: Path) -> None:
+    """What is no request is passed over, all else answered; hello writes no file, whatever its fields say."""
+    (tmp_path / "out").mkdir()
+    lines = ["", "hello", "@awq", "@awq\t1\thello\t-", "@awq\t2\thello\t-\t-\t-", "x@awq\t3\thello\t-\t-",
+             f"@awq\t77\thello\t{tmp_path}\t{tmp_path}/out", f"@awq\t007\tdance\t-\t{tmp_path}/out",
+             f"@awq\t9\tdequant\t{tmp_path}/none\t{tmp_path}/out"]  # fmt: skip
+    text = "".join(f"{line}\n" for line in lines)
+    done = subprocess.run([*command, "serve"], input=text, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0
+    answers = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [answer[:4] for answer in answers] == [
+        ["@awq", "77", "ok", ""],
+        ["@awq", "007", "unsupported", "UNSUPPORTED"],
+        ["@awq", "9", "reject", "E_FILE"],
+    ]
+    assert answers[0][4].startswith("proto=1 ")
+    assert {len(answer) for answer in answers} == {5}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["reject.txt"]
+    assert (tmp_path / "out" / "reject.txt").read_text().startswith("E_FILE\n")
+
+
 def test_a_session_leaves_no_process_behind(tmp_path: Path) -> None:
     """Killing it ends the process, also one that waits for input."""
     session = Session((sys.executable, str(ZOO), "right"), tmp_path, threading.Event())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awq_conformance.compare import OUTPUTS
+from awq_conformance.compare import OUTPUTS, askable
 from awq_conformance.doctor.answers import LOADERS, RESIDUE, ended_wrong, outputs_of, residue, told
 from awq_conformance.doctor.check import Check, check, note
 from awq_conformance.doctor.written import dtypes
@@ -27,7 +27,7 @@ def examine(patient: Patient, exhibits: Exhibits, seen: Seen) -> Iterator[Check]
     ``seen`` is filled with what they answer on the good one.
     """
     written: set[str] = set()
-    for op in (one for one in OUTPUTS if one in patient.hello.ops):
+    for op in askable(exhibits.mixed, patient.hello.ops):
         seen.mixed[op] = patient.put(op, exhibits.mixed)
         yield _good(seen.mixed[op], exhibits.mixed, patient, seen.mixed[DEQUANT])
         if seen.malformed is not None and exhibits.malformed is not None and op != DEQUANT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from awq_conformance.adapter import Observation, bounds_of
-from awq_conformance.compare import OUTPUTS
+from awq_conformance.compare import askable
 from awq_conformance.doctor.answers import answered, ended_wrong
 from awq_conformance.doctor.causes import cause
 from awq_conformance.doctor.check import Check, check, note
@@ -149,7 +149,7 @@ def _noise(session: Session) -> Check:
 
 def _together(patient: Patient, exhibits: Exhibits, seen: Seen) -> Iterator[Check]:
     """Ask for every operation at once, for dequant several times where that is the only one."""
-    ops = [op for op in OUTPUTS if op in patient.hello.ops]
+    ops = askable(exhibits.mixed, patient.hello.ops)
     ops = ops if len(ops) > 1 else ops * 3
     at_once = patient.ask(ops, str(exhibits.mixed.input), bounds_of(exhibits.mixed, patient.limit))
     failed = next((one for one in at_once if not one.answered), None)

@@ -47,8 +47,11 @@ def _common(kind: Kind) -> Iterator[Fault]:
 
 
 def _zeros(kind: Kind, tensors: Header) -> Header:
-    entry: Header = next(entry for name, entry in tensors.items() if name.endswith(f".{kind.zeros}"))
-    return entry
+    for name, entry in tensors.items():
+        if name.endswith(f".{kind.zeros}"):
+            found: Header = entry
+            return found
+    raise ValueError("no zero points")
 
 
 def _transposed(kind: Kind, tensors: Header, data: bytes) -> bytes:
