@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner, Result
 
-from awq_conformance.cases import load
+from awq_conformance.cases import default_root, load
 from awq_conformance.cli import main
 from awq_conformance.doctor.check import State
 from awq_conformance.doctor.examination import Examination, examine
@@ -70,6 +70,17 @@ def test_a_right_adapter_gets_no_complaint(corpus_root: Path, module: str, breed
     done = examined(corpus_root, *FASTEST, TESTS / f"{module}.py", breed)
     assert (told(done), told(done, State.NOTE), done.exit) == ([], notes, RunnerExit.CONFORMANT)
     assert len(done.checks) >= 20
+
+
+@pytest.mark.req("AWQ-CNF-011")
+def test_a_loader_of_checkpoints_gets_no_complaint() -> None:
+    """Folders are copied as files are, and plain is not asked about them."""
+    adapter = TESTS.parent / "adapters" / "python_reader.py"
+    done = examine((sys.executable, str(adapter)), load(default_root()), "hf-gemm", 60, lambda _: None)
+    assert (told(done), done.exit) == ([], RunnerExit.CONFORMANT)
+    asked = {one.id for one in done.checks}
+    assert asked >= {"operations/unpack", "one-shot/input-untouched", "serve/foreign-path"}
+    assert "operations/plain" not in asked
 
 
 @pytest.mark.parametrize(

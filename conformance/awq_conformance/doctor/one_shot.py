@@ -130,7 +130,7 @@ def odd_path(name: str, patient: Patient, folders: Folders, case: Case, good: Ob
     with folders.fresh() as folder:
         path = folder / home / filename
         path.parent.mkdir()
-        shutil.copyfile(case.input, path)
+        (shutil.copytree if case.folder else shutil.copyfile)(case.input, path)
         caller = patient.caller
         if isinstance(caller, OneShot):
             caller = replace(caller, folders=Folders(folder / home))
@@ -143,11 +143,17 @@ def odd_path(name: str, patient: Patient, folders: Folders, case: Case, good: Ob
         title = f"{what}: answered like any other"
         yield check(f"{patient.mode}/{name}", title, wrong, remedy, tail=seen.execution.tail)
         beside = sorted(entry.name for entry in path.parent.iterdir() if entry != path and not entry.name.isdigit())
-        intact = path.is_file() and path.read_bytes() == case.input.read_bytes()
+        intact = _content(path) == _content(case.input)
         left = f"{beside[0]} is new beside it" if beside else "" if intact else "INPUT was changed"
         if name == "quoted-path":
             remedy = "Open INPUT for reading only, and put what you need meanwhile into OUTDIR or a temporary folder."
             yield check(f"{patient.mode}/input-untouched", "INPUT and its folder are left as they are", left, remedy)
+
+
+def _content(path: Path) -> dict[str, bytes]:
+    """Return the bytes of a file, or of each file of a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return {str(file.relative_to(path)): file.read_bytes() for file in files if file.is_file()}
 
 
 def _malformed(seen: Observation, case: Case) -> Check:
