@@ -8,7 +8,7 @@ from typing import Final
 
 from awq_conformance.making.checkpoints import shards
 from awq_conformance.making.checkpoints.dialects import COMPRESSED, GEMM, GEMV, GEMV_FAST, GPTQ, KINDS, OWN_FILE, Kind
-from awq_conformance.making.checkpoints.fault import CONFIG, SHARD, Fault, Header, created, header, scale, text
+from awq_conformance.making.checkpoints.fault import CONFIG, SHARD, Fault, Header, created, cut, header, scale, text
 from awq_conformance.making.checkpoints.folder import json_file
 from awq_conformance.making.checkpoints.model import GROUP_SIZE
 
@@ -19,6 +19,12 @@ def _common(kind: Kind) -> Iterator[Fault]:
     for other in (3, 8):
         yield fault(f"bits-{other}", f"{other} bits", "E_CONFIG", "AWQ-CHK-006", CONFIG,
                     text(bits, f'"{kind.bits_key}": {other}'))  # fmt: skip
+    yield fault("bits-text", "bits are a text", "E_CONFIG", "AWQ-CHK-037", CONFIG,
+                text(bits, f'"{kind.bits_key}": "4"'))  # fmt: skip
+    yield fault("configuration-cut", "the last bytes of the configuration are missing", "E_CONFIG", "AWQ-CHK-037",
+                CONFIG, cut(4))  # fmt: skip
+    yield fault("codes-missing", "scales and zero points without codes", "E_DIALECT", "AWQ-CHK-038", SHARD,
+                text(rf"\.{kind.codes}\"", f'.{kind.codes[:-1]}x"'))  # fmt: skip
     yield fault("group-size-missing", "no group size", "E_CONFIG", "AWQ-CHK-003", CONFIG,
                 text(f",?\n *{group}", ""))  # fmt: skip
     yield fault("group-size-0", "group size 0", "E_CONFIG", "AWQ-CHK-003", CONFIG, text(group, '"group_size": 0'))
