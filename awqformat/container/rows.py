@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from awqformat import dtypes
@@ -9,6 +11,8 @@ from awqformat.container.data import TensorInfo, check_chunk, check_rest
 from awqformat.container.source import Source
 from awqformat.model import QuantizedTensor
 from awqformat.schema import DIGEST_CHUNK
+
+Array = np.ndarray[Any, Any]
 
 
 class Rows:
@@ -30,7 +34,7 @@ class Rows:
         data = np.frombuffer(rest, np.uint8)
         scales = data[layout.scales_at - layout.codes_size : layout.scales_end - layout.codes_size]
         self._scales = scales.view(dtypes.NUMPY[info.scale_dtype]).reshape(layout.rows, -1)
-        self._zeros = None
+        self._zeros: Array | None = None
         if layout.zero_row:
             zeros = data[layout.zeros_at - layout.codes_size : layout.end - layout.codes_size]
             self._zeros = zeros.reshape(layout.rows, -1)
@@ -43,12 +47,11 @@ class Rows:
         """
         width = self._layout.k // 2
         codes = np.frombuffer(self._read(rows.start * width, rows.stop * width), np.uint8).reshape(-1, width)
-        return QuantizedTensor(codes, self._scales[rows], None if self._zeros is None else self._zeros[rows])
+        return QuantizedTensor(codes, *self.groups(rows))
 
-    @property
-    def groups(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Scales and packed zero points of all rows."""
-        return self._scales, self._zeros
+    def groups(self, rows: slice) -> tuple[Array, Array | None]:
+        """Return scales and packed zero points of some rows, which need no reading."""
+        return self._scales[rows], None if self._zeros is None else self._zeros[rows]
 
     def _read(self, start: int, stop: int) -> memoryview:
         """Return bytes of the extent, verified."""
