@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from awqformat.buffers import buffer
 from awqformat.dialects import DIALECTS, Dialect, decode, encode, specs
 from awqformat.dialects import Layer as Shape
 from awqformat.errors import AwqError
@@ -21,7 +22,7 @@ from awqformat.model import QuantizedTensor
 Array = np.ndarray[Any, Any]
 Spec = tuple[np.dtype[Any], tuple[int, ...]]
 
-_NUMBERS: Final = 1 << 20
+_NUMBERS: Final = 1 << 18
 """Codes that are taken apart at a time."""
 
 _UNIT: Final = lcm(8, *(lcm(dialect.rows, dialect.packing.tile[0]) for dialect in DIALECTS.values()))
@@ -94,7 +95,10 @@ def encode_blocks(
         AwqError: as :func:`awqformat.dialects.encode`.
     """
     lead = () if experts is None else (experts,)
-    parts = {role: np.empty((*lead, *size), dtype) for role, (dtype, size) in specs(dialect, shape).items()}
+    parts = {
+        role: np.frombuffer(buffer(prod((*lead, *size)) * dtype.itemsize), dtype).reshape(*lead, *size)
+        for role, (dtype, size) in specs(dialect, shape).items()
+    }
     done = 0
     for block in blocks:
         expert, start = divmod(done, shape.out_features)
