@@ -125,7 +125,8 @@ def main() -> None:
             held = (peak - idle) / (LAYER_SIZE * options.workers)
             print(
                 f"{label:18} {seconds:7.1f} s  {size / seconds / 1e9:5.2f} GB/s  {seconds / copied:5.2f} x copy"
-                f"  {busy:6.1f} s of CPU  peak {peak / 1e6:.0f} MB, {idle / 1e6:.0f} MB of them idle: {held:.2f} layers per worker"
+                f"  {busy:6.1f} s of CPU  peak {peak / 1e6:.0f} MB,"
+                f" {idle / 1e6:.0f} MB of them idle: {held:.2f} layers per worker"
             )
         different = list(differences(folder / "source", folder / "back"))
         print(f"{len(different)} tensors differ" if different else "every tensor came back bit for bit")
