@@ -22,7 +22,7 @@ from awqformat.model import QuantizedTensor
 Array = np.ndarray[Any, Any]
 Spec = tuple[np.dtype[Any], tuple[int, ...]]
 
-_NUMBERS: Final = 1 << 18
+_NUMBERS: Final = 1 << 19
 """Codes that are taken apart at a time."""
 
 _UNIT: Final = lcm(8, *(lcm(dialect.rows, dialect.packing.tile[0]) for dialect in DIALECTS.values()))
