@@ -1,4 +1,4 @@
-"""Writing bytes to their place in a file, from any thread, so that the disk is at work while the rest is made."""
+"""Writing bytes to their place in a file, from any thread."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import os
 
 
 def write_at(descriptor: int, data: memoryview | bytes, offset: int) -> None:
-    """Write all of ``data`` at ``offset``, and have the system begin to bring it to the disk, where it can be told.
+    """Write all of ``data`` at ``offset``.
 
     Raises:
         OSError: if the file system refuses.
     """
-    rest, at = memoryview(data), offset
+    rest = memoryview(data)
     while rest:
-        written = os.pwrite(descriptor, rest, at)
-        rest, at = rest[written:], at + written
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, offset, len(data), os.POSIX_FADV_DONTNEED)  # else all of it waits for fsync
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written

@@ -22,11 +22,3 @@ def test_all_bytes_are_written(most: int, tmp_path: Path, monkeypatch: pytest.Mo
         write_at(file.fileno(), memoryview(b"xyz"), 12)
         assert file.tell() == 10
     assert (tmp_path / "f").read_bytes() == b"abc12345ij\0\0xyz"
-
-
-def test_without_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that takes no advice is not given any."""
-    monkeypatch.delattr(os, "posix_fadvise", raising=False)
-    with (tmp_path / "f").open("w+b") as file:
-        write_at(file.fileno(), b"12345", 0)
-    assert (tmp_path / "f").read_bytes() == b"12345"
