@@ -8,6 +8,7 @@
 # make certify-peers certify them all; writes conformance/PEERS.md and peers.json
 # make fixtures  write the committed corpus again
 # make kills     write conformance/KILLS.md again: what the suite catches
+# make roundtrips write conformance/ROUNDTRIPS.md again: what each dialect keeps of a layer
 # make bench     what reading and certifying cost, as ratios
 # make fuzz      ten minutes of mutants through both readers
 PYTHON ?= python3
@@ -18,7 +19,7 @@ MODULES := awqformat conformance/awq_conformance
 
 .DEFAULT_GOAL := help
 .PHONY: help setup certify test lint test-python test-core test-kills test-browser test-real test-peers peers \
-	certify-peers fixtures kills bench fuzz clean
+	certify-peers fixtures kills roundtrips bench fuzz clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -95,6 +96,9 @@ fixtures: setup
 
 kills: setup
 	$(BIN)/python conformance/zoo/matrix.py
+
+roundtrips: setup
+	$(BIN)/python tools/roundtrips.py
 
 bench: setup
 	$(BIN)/python tools/bench/open_index.py

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
+from math import prod
 from typing import Any, Final
 
 import numpy as np
 
 from awqformat import dtypes
+from awqformat.checkpoints.blocks import row_blocks
 from awqformat.checkpoints.config import parse_config
 from awqformat.checkpoints.directory import CONFIG_FILES
 from awqformat.checkpoints.groups import without_codes
@@ -53,8 +55,8 @@ def awq_model(file: AwqFile, where: str) -> Model:
                     info.scale_dtype,
                     info.zero_dtype is Dtype.NONE,
                     info.layout.end,
-                    partial(file.get_quantized, info.name),
-                    partial(_groups, file, info.name),
+                    partial(_blocks, file, info.name, info.shape),
+                    partial(_groups, file, info.name, info.shape),
                     forms.get(info.name),
                 )
             )
@@ -66,8 +68,15 @@ def awq_model(file: AwqFile, where: str) -> Model:
     return Model(where, None, origin if origin in DIALECTS else None, tuple(items), texts, rest)
 
 
-def _groups(file: AwqFile, name: str) -> list[QuantizedTensor]:
-    return without_codes(file.get_quantized(name))
+def _blocks(file: AwqFile, name: str, shape: tuple[int, ...]) -> Iterator[QuantizedTensor]:
+    rows = file.get_rows(name)
+    for block in row_blocks(shape):
+        yield rows[block]
+
+
+def _groups(file: AwqFile, name: str, shape: tuple[int, ...]) -> list[QuantizedTensor]:
+    rows, n = file.get_rows(name), shape[-2]
+    return [without_codes(*rows.groups(slice(i, i + n))) for i in range(0, prod(shape[:-1]), n)]
 
 
 def _forms(text: str | None, file: AwqFile) -> dict[str, Form]:
@@ -126,7 +135,7 @@ def deferred(model: Model) -> dict[str, Deferred]:
         if isinstance(item, Layer):
             zero_dtype = Dtype.NONE if item.symmetric else Dtype.U4
             tensors[item.name] = Deferred(
-                item.load, Dtype.U4, item.shape, item.scale_dtype, zero_dtype, item.group_size
+                item.blocks, Dtype.U4, item.shape, item.scale_dtype, zero_dtype, item.group_size
             )
         else:
             if item.dtype not in Dtype.__members__:

@@ -6,15 +6,15 @@ comparing the shapes of both: the one axis that differs is that of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from math import lcm
+from math import lcm, prod
 from typing import Any, Final
 
 import numpy as np
 
-from awqformat import dtypes
-from awqformat.dialects import Dialect, decode, encode, specs
+from awqformat.buffers import buffer
+from awqformat.dialects import DIALECTS, Dialect, decode, encode, specs
 from awqformat.dialects import Layer as Shape
 from awqformat.errors import AwqError
 from awqformat.model import QuantizedTensor
@@ -22,8 +22,11 @@ from awqformat.model import QuantizedTensor
 Array = np.ndarray[Any, Any]
 Spec = tuple[np.dtype[Any], tuple[int, ...]]
 
-_NUMBERS: Final = 1 << 20
+_NUMBERS: Final = 1 << 19
 """Codes that are taken apart at a time."""
+
+_UNIT: Final = lcm(8, *(lcm(dialect.rows, dialect.packing.tile[0]) for dialect in DIALECTS.values()))
+"""Rows that are whole tiles and words in every dialect."""
 
 
 def expert_count(parts: Mapping[str, Spec], codes: str) -> int | None:
@@ -41,78 +44,83 @@ def expert_count(parts: Mapping[str, Spec], codes: str) -> int | None:
     return parts[codes][1][0]
 
 
-def decode_layer(
-    dialect: Dialect, parts: Mapping[str, Array], shape: Shape, experts: int | None
-) -> tuple[QuantizedTensor, tuple[str, ...]]:
-    """Return a layer's weight, (N, K) or (E, N, K), and what its tensors have that would not come back.
+def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield the rows of a weight (N, K), or (.., N, K) one expert after another, some at a time.
+
+    A block begins where a tile or word of any dialect does, and none has rows of two experts.
+    """
+    *lead, n, k = shape
+    step = max(1, _NUMBERS // (k * _UNIT)) * _UNIT
+    for first in range(0, prod(lead) * n, n):
+        for start in range(first, first + n, step):
+            yield slice(start, min(start + step, first + n))
+
+
+def decode_blocks(
+    dialect: Dialect, parts: Mapping[str, Array], shape: Shape, experts: int | None, suffer: Callable[[str], object]
+) -> Iterator[QuantizedTensor]:
+    """Yield a layer's weight in the blocks of :func:`row_blocks`.
+
+    Args:
+        dialect, parts, shape, experts: the layer.
+        suffer: called with each loss, if there is something in its tensors that would not come back.
 
     Raises:
         AwqError: as :func:`awqformat.dialects.decode`; a row that it names counts from the start of the layer.
     """
-    lead = () if experts is None else (experts,)
-    n, k, groups = shape.out_features, shape.in_features, shape.groups
-    codes = np.empty((*lead, n, k // 2), np.uint8)
-    scales = np.empty((*lead, n, groups), dtypes.NUMPY[shape.scale_dtype])
-    zeros = None if shape.form.zeros is None else np.empty((*lead, n, (groups + 1) // 2), np.uint8)
-    losses: dict[str, None] = {}
-    for expert in range(experts or 1):
-        at = () if experts is None else (expert,)
-        own = {role: part[at] for role, part in parts.items()}
-        for rows, block, places in _blocks(dialect, shape):
-            taken = {role: part[places[role]] for role, part in own.items()}
-            if dialect.shape:
-                taken[dialect.shape] = np.array([block.out_features, k], own[dialect.shape].dtype)
-            try:
-                decoded = decode(dialect, taken, block)
-            except AwqError:
-                decode(dialect, own, shape)  # the same fault, at its place in the whole layer
-                raise
-            losses |= dict.fromkeys(decoded.losses)
-            span = (*at, rows)
-            codes[span], scales[span] = decoded.tensor.packed_codes, decoded.tensor.scales
-            if zeros is not None:
-                zeros[span] = decoded.tensor.packed_zero_points
-    return QuantizedTensor(codes, scales, zeros), tuple(losses)
+    n, k = shape.out_features, shape.in_features
+    for rows in row_blocks((experts or 1, n, k)):
+        expert, start = divmod(rows.start, n)
+        own = parts if experts is None else {role: part[expert] for role, part in parts.items()}
+        stop = start + rows.stop - rows.start
+        taken = {role: own[role][place] for role, place in _places(dialect, shape, start, stop).items()}
+        if dialect.shape:
+            taken[dialect.shape] = np.array([stop - start, k], own[dialect.shape].dtype)
+        try:
+            decoded = decode(dialect, taken, replace(shape, out_features=stop - start))
+        except AwqError:
+            decode(dialect, own, shape)  # the same fault, at its place in the whole layer
+            raise
+        for loss in decoded.losses:
+            suffer(loss)
+        yield decoded.tensor
 
 
-def encode_layer(dialect: Dialect, tensor: QuantizedTensor, shape: Shape) -> dict[str, Array]:
-    """Return the tensors of a weight (N, K) or (E, N, K) by role.
+def encode_blocks(
+    dialect: Dialect, blocks: Iterable[QuantizedTensor], shape: Shape, experts: int | None
+) -> dict[str, Array]:
+    """Return the tensors of a weight, which comes in the blocks of :func:`row_blocks`, by role.
 
     Raises:
         AwqError: as :func:`awqformat.dialects.encode`.
     """
-    lead = tensor.shape[:-2]
-    parts = {role: np.empty((*lead, *size), dtype) for role, (dtype, size) in specs(dialect, shape).items()}
-    for expert in range(lead[0] if lead else 1):
+    lead = () if experts is None else (experts,)
+    parts = {
+        role: np.frombuffer(buffer(prod((*lead, *size)) * dtype.itemsize), dtype).reshape(*lead, *size)
+        for role, (dtype, size) in specs(dialect, shape).items()
+    }
+    done = 0
+    for block in blocks:
+        expert, start = divmod(done, shape.out_features)
+        done += len(block.scales)
         at = (expert,) if lead else ()
-        for rows, _, places in _blocks(dialect, shape):
-            span = (*at, rows)
-            zeros = tensor.packed_zero_points
-            block = QuantizedTensor(
-                tensor.packed_codes[span], tensor.scales[span], None if zeros is None else zeros[span]
-            )
-            for role, part in encode(dialect, block, shape.form).items():
-                place = (*at, *places[role])
-                parts[role][place] = part
-        if dialect.shape:
-            parts[dialect.shape][at] = shape.out_features, shape.in_features
+        places = _places(dialect, shape, start, start + len(block.scales))
+        for role, part in encode(dialect, block, shape.form).items():
+            place = (*at, *places[role])
+            parts[role][place] = part
+    if dialect.shape:
+        parts[dialect.shape][...] = shape.out_features, shape.in_features
     return parts
 
 
-def _blocks(dialect: Dialect, shape: Shape) -> Iterator[tuple[slice, Shape, dict[str, tuple[slice, ...]]]]:
-    """Yield some rows of a layer, their shape, and where they are in each tensor."""
-    n = shape.out_features
-    unit = lcm(dialect.rows, dialect.packing.tile[0], 8)
-    once = specs(dialect, replace(shape, out_features=unit))
-    twice = specs(dialect, replace(shape, out_features=2 * unit))
-    step = max(1, _NUMBERS // (shape.in_features * unit)) * unit
-    for start in range(0, n, step):
-        stop = min(start + step, n)
-        places = {
-            role: tuple(
-                slice(start // unit * one, -(-stop // unit) * one) if one != two else slice(None)
-                for one, two in zip(once[role][1], twice[role][1], strict=True)
-            )
-            for role in once
-        }
-        yield slice(start, stop), replace(shape, out_features=stop - start), places
+def _places(dialect: Dialect, shape: Shape, start: int, stop: int) -> dict[str, tuple[slice, ...]]:
+    """Return where rows of a layer are in each of its tensors."""
+    once = specs(dialect, replace(shape, out_features=_UNIT))
+    twice = specs(dialect, replace(shape, out_features=2 * _UNIT))
+    return {
+        role: tuple(
+            slice(start // _UNIT * one, -(-stop // _UNIT) * one) if one != two else slice(None)
+            for one, two in zip(once[role][1], twice[role][1], strict=True)
+        )
+        for role in once
+    }

@@ -146,7 +146,7 @@ class Conversion:
         """Write the target, read it back, compare, and only then give it its name.
 
         Args:
-            workers: threads; each holds one layer.
+            workers: threads; each holds one layer in the layout of a directory, and some of its rows in another.
             progress: told of every tensor that is done: checked, if it is a layer, converted, and verified.
 
         Raises:
@@ -168,7 +168,7 @@ class Conversion:
                     self._metadata,
                     workers=workers,
                     progress=lambda name: told("converting", name, sizes[name]),
-                    review=lambda finished: _review(finished, lambda name: told("verifying", name, sizes[name])),
+                    review=lambda path: _review(path, workers, lambda name: told("verifying", name, sizes[name])),
                 )
             return
         with places.new_directory(self._target) as folder:
@@ -245,10 +245,10 @@ def _check_foreign(source: Place) -> None:
         raise MisuseError(f"{source} is a file of a checkpoint; name the directory that it is in")
 
 
-def _review(path: Path, step: Callable[[str], None]) -> None:
+def _review(path: Path, workers: int, step: Callable[[str], None]) -> None:
     """Read a finished file back: its digests were made of the very values, so bytes that fit them are these values."""
     with safe_open(path, verify="none", mode="pread") as file:
-        file.verify(progress=lambda info: step(info.name))
+        file.verify(lambda info: step(info.name), workers)
 
 
 def _compare(
@@ -261,7 +261,7 @@ def _compare(
         if found.keys() != digests.keys():
             difference = ", ".join(sorted(found.keys() ^ digests.keys()))
             raise AwqError("E_SHARD", "target", "names", expected="those of the source", got=difference)
-        for item, same in in_order(lambda item: (item, digest(item.load()) == digests[item.name]), back.items, workers):
+        for item, same in in_order(lambda item: (item, digest(item) == digests[item.name]), back.items, workers):
             if not same:
                 what = "codes, zero points and scales" if isinstance(item, Layer) else "bytes"
                 raise AwqError(

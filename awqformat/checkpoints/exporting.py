@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,16 +11,17 @@ from typing import Any, Final
 import numpy as np
 
 from awqformat import dtypes
-from awqformat.checkpoints.blocks import encode_layer
+from awqformat.checkpoints.blocks import encode_blocks
 from awqformat.checkpoints.export_config import EXPORTABLE, Exported, config_text
 from awqformat.checkpoints.groups import check_groups
 from awqformat.checkpoints.losses import Losses
-from awqformat.checkpoints.model import Item, Layer, Model, digest, named
+from awqformat.checkpoints.model import Digest, Item, Layer, Model, named
 from awqformat.checkpoints.shards import SHARD_SIZE, Shard, ShardWriter, Spec, plan_shards, write_text
 from awqformat.dialects import DIALECTS, Dialect, Form, specs, usual_form
 from awqformat.dialects import Layer as Shape
 from awqformat.dialects.layer import zeros_of
 from awqformat.errors import AwqError
+from awqformat.model import QuantizedTensor
 from awqformat.pipeline import in_order
 from awqformat.schema import Dtype
 
@@ -108,14 +110,21 @@ class Export:
         """Read an item; return the digest of what it says, and the bytes of its tensors by name."""
         if not isinstance(item, Layer):
             data = item.load()
-            return digest(data), [(item.name, data)]
-        shape = self.shapes[item.name]
+            return hashlib.sha256(data).digest(), [(item.name, data)]
+        shape, told, prefix = self.shapes[item.name], Digest(item.shape), item.prefix
+
+        def narrowed(blocks: Iterator[QuantizedTensor]) -> Iterator[QuantizedTensor]:
+            for block in blocks:
+                narrow = losses.narrowed(block, shape.scale_dtype, prefix)
+                told.update(narrow)
+                yield narrow
+
+        experts = item.shape[0] if len(item.shape) == 3 else None
         try:
-            tensor = losses.narrowed(item.load(), shape.scale_dtype, item.prefix)
-            parts = encode_layer(self.dialect, tensor, shape)
+            parts = encode_blocks(self.dialect, narrowed(item.blocks()), shape, experts)
         except AwqError as error:
             raise _of(item, error) from None
-        return digest(tensor), [
+        return told.digest(), [
             (named(item.prefix, role), np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
             for role, part in parts.items()
         ]

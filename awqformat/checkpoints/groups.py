@@ -50,19 +50,10 @@ def decode_groups(
     return found, tuple(losses)
 
 
-def without_codes(tensor: QuantizedTensor) -> list[QuantizedTensor]:
-    """Return the scales and zero points of each expert of a weight, or of the one that it is."""
-    if len(tensor.shape) == 2:
-        codes = np.zeros((*tensor.scales.shape[:-1], tensor.groups * _SMALLEST // 2), np.uint8)
-        return [QuantizedTensor(codes, tensor.scales, tensor.packed_zero_points)]
-    zeros = tensor.packed_zero_points
-    return [
-        one
-        for i in range(len(tensor.scales))
-        for one in without_codes(
-            QuantizedTensor(tensor.packed_codes[i], tensor.scales[i], None if zeros is None else zeros[i])
-        )
-    ]
+def without_codes(scales: Array, packed_zero_points: Array | None) -> QuantizedTensor:
+    """Return a weight of the same scales and zero points (N, ..)."""
+    codes = np.zeros((len(scales), scales.shape[1] * _SMALLEST // 2), np.uint8)
+    return QuantizedTensor(codes, scales, packed_zero_points)
 
 
 def check_groups(dialect: Dialect, tensor: QuantizedTensor, shape: Shape) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import numpy as np
 
 from awqformat import dtypes
-from awqformat.checkpoints.blocks import decode_layer, expert_count
+from awqformat.checkpoints.blocks import decode_blocks, expert_count
 from awqformat.checkpoints.config import QuantConfig, parse_config
 from awqformat.checkpoints.directory import CONFIG_FILES, Directory
 from awqformat.checkpoints.groups import decode_groups
@@ -128,23 +128,20 @@ class _Reader:
             shape.scale_dtype,
             shape.form.zeros is None,
             sum(stored.size for stored in parts.values()),
-            partial(self._load, prefix, parts, dialect, shape, number),
+            partial(self._blocks, prefix, parts, dialect, shape, number),
             partial(self._groups, prefix, parts, dialect, shape, number),
             shape.form,
         )
 
-    def _load(
+    def _blocks(
         self, prefix: str, parts: Mapping[str, Stored], dialect: Dialect, shape: Shape, number: int | None
-    ) -> QuantizedTensor:
-        """Read and decode one layer."""
+    ) -> Iterator[QuantizedTensor]:
+        """Read one layer and decode it some rows at a time."""
         arrays = {role: stored.read() for role, stored in parts.items()}
         try:
-            tensor, lost = decode_layer(dialect, arrays, shape, number)
+            yield from decode_blocks(dialect, arrays, shape, number, partial(self._losses.suffer, layer=prefix))
         except AwqError as error:
             raise _of(prefix, error) from None
-        for loss in lost:
-            self._losses.suffer(loss, prefix)
-        return tensor
 
     def _groups(
         self, prefix: str, parts: Mapping[str, Stored], dialect: Dialect, shape: Shape, number: int | None

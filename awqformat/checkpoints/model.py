@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from awqformat.dialects import Form
 from awqformat.errors import AwqError
 from awqformat.model import SYMMETRIC_ZERO, QuantizedTensor
 from awqformat.schema import Dtype
+
+Array = np.ndarray[Any, Any]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 
@@ -46,7 +48,8 @@ class Layer:
         shape: (N, K), or (E, N, K) for experts that are stored together.
         group_size, scale_dtype, symmetric: as of a QuantizedTensor.
         size: bytes as stored.
-        load: reads the tensor; raises AwqError if it is not what it should be.
+        blocks: reads the tensor, in the blocks of :func:`awqformat.checkpoints.blocks.row_blocks`; raises AwqError if
+            it is not what it should be.
         groups: reads as little as tells its scales and zero points, of each expert if it has some; the codes are
             others (see :mod:`awqformat.checkpoints.groups`).
         form: what the dialect of its origin leaves open, None if that is not known.
@@ -58,9 +61,27 @@ class Layer:
     scale_dtype: Dtype
     symmetric: bool
     size: int
-    load: Callable[[], QuantizedTensor]
+    blocks: Callable[[], Iterator[QuantizedTensor]]
     groups: Callable[[], list[QuantizedTensor]]
     form: Form | None = None
+
+    def load(self) -> QuantizedTensor:
+        """Read the whole tensor.
+
+        Raises:
+            AwqError: if it is not what it should be.
+        """
+        blocks = list(self.blocks())
+
+        def joined(arrays: list[Array]) -> Array:
+            return np.concatenate(arrays).reshape(*self.shape[:-1], -1)
+
+        zeros = [block.packed_zero_points for block in blocks if block.packed_zero_points is not None]
+        return QuantizedTensor(
+            joined([block.packed_codes for block in blocks]),
+            joined([block.scales for block in blocks]),
+            joined(zeros) if zeros else None,
+        )
 
     @property
     def prefix(self) -> str:
@@ -129,20 +150,39 @@ def check_name(name: str) -> None:
         raise AwqError("E_NAME", repr(name), "name", expected=f"{_NAME.pattern} of at most 255 bytes", got=repr(name))
 
 
-def digest(value: QuantizedTensor | memoryview) -> bytes:
-    """Return the SHA-256 of bytes, or of what a weight says: shape, groups, codes, zero points and scales.
+class Digest:
+    """The SHA-256 of what a weight says, which comes some rows at a time: shape, codes, zero points and scales.
 
     Two stored forms of the same weight have the same digest: zero points that are not stored are 8, and a scale is
     the F32 number that it is.
     """
-    if not isinstance(value, QuantizedTensor):
-        return hashlib.sha256(value).digest()
-    zeros = value.packed_zero_points
-    if zeros is None:
-        zeros = np.full((*value.scales.shape[:-1], (value.groups + 1) // 2), SYMMETRIC_ZERO * 0x11, np.uint8)
-        if value.groups % 2:
-            zeros[..., -1] = SYMMETRIC_ZERO
-    found = hashlib.sha256(repr((value.shape, value.group_size)).encode())
-    for array in (value.packed_codes, zeros, value.scales.astype(dtypes.NUMPY[Dtype.F32])):
-        found.update(np.ascontiguousarray(array).data)
-    return found.digest()
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._parts = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+
+    def update(self, block: QuantizedTensor) -> None:
+        """Take the next rows."""
+        zeros = block.packed_zero_points
+        if zeros is None:
+            zeros = np.full((*block.scales.shape[:-1], (block.groups + 1) // 2), SYMMETRIC_ZERO * 0x11, np.uint8)
+            if block.groups % 2:
+                zeros[..., -1] = SYMMETRIC_ZERO
+        arrays = block.packed_codes, zeros, block.scales.astype(dtypes.NUMPY[Dtype.F32])
+        for part, array in zip(self._parts, arrays, strict=True):
+            part.update(np.ascontiguousarray(array).data)
+
+    def digest(self) -> bytes:
+        """Return the digest of the rows that have come."""
+        parts = [part.digest() for part in self._parts]
+        return hashlib.sha256(b"".join([repr(self._shape).encode(), *parts])).digest()
+
+
+def digest(item: Item) -> bytes:
+    """Read an item and return the SHA-256 of what it says: a layer's :class:`Digest`, or that of plain bytes."""
+    if isinstance(item, Plain):
+        return hashlib.sha256(item.load()).digest()
+    told = Digest(item.shape)
+    for block in item.blocks():
+        told.update(block)
+    return told.digest()

@@ -12,6 +12,7 @@ from typing import IO, Final
 
 from awqformat.checkpoints.directory import INDEX, SINGLE
 from awqformat.checkpoints.shard import BITS, HEADER_MAX
+from awqformat.container.sink import write_at
 from awqformat.errors import AwqError
 
 SHARD_SIZE: Final = 5_000_000_000
@@ -127,9 +128,7 @@ class ShardWriter:
         offset, size = shard.places[tensor]
         if len(data) != size:
             raise AwqError("E_SIZE", tensor, "bytes", expected=size, got=len(data))
-        file = self._opened(self._folder / shard.name)
-        file.seek(offset)
-        file.write(data)
+        write_at(self._opened(self._folder / shard.name).fileno(), data, offset)
 
     def _opened(self, path: Path) -> IO[bytes]:
         if self._file is None or self._file.name != str(path):

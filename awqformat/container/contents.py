@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +19,14 @@ class Deferred:
     """A tensor whose shape and types are known and whose values are made when the writer comes to them.
 
     Attributes:
-        load: makes the tensor; called once, perhaps from another thread, and let go of once written.
+        load: makes the tensor, or yields a quantised one some rows at a time, (rows, K) each, in order and those of
+            all experts one after another; called once, perhaps from another thread, and let go of once written.
         dtype: element type; U4 means quantised.
         shape: (.., N, K) when quantised.
         scale_dtype, zero_dtype, group_size: NONE, NONE and 0 when plain; zero_dtype is NONE when symmetric.
     """
 
-    load: Callable[[], Tensor]
+    load: Callable[[], Tensor | Iterator[QuantizedTensor]]
     dtype: Dtype
     shape: tuple[int, ...]
     scale_dtype: Dtype = Dtype.NONE

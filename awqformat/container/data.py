@@ -67,6 +67,11 @@ class TensorInfo:
         return Linear(rows, self.shape[-1], self.group_size, self.scale_dtype, self.zero_dtype)
 
     @property
+    def bulk(self) -> int:
+        """Bytes of codes or of plain values, with which the extent begins; any of them is as good as another."""
+        return self.layout.codes_size if self.quantized else self.plain_size
+
+    @property
     def plain_size(self) -> int:
         """Bytes of a plain tensor's values, without padding."""
         elements = 1
@@ -81,27 +86,45 @@ def check_extent(info: TensorInfo, extent: memoryview, digests: memoryview) -> N
     Raises:
         AwqError: E_DIGEST, E_PADDING or E_VALUE, in that order.
     """
-    for i, start in enumerate(range(0, info.size, DIGEST_CHUNK)):
-        digest = hashlib.sha256(extent[start : start + DIGEST_CHUNK]).digest()
-        row = bytes(digests[32 * i : 32 * i + 32])
-        if digest != row:
-            raise AwqError("E_DIGEST", info.name, f"chunk {i}", offset=info.offset + start,
-                           expected=digest.hex(), got=row.hex())  # fmt: skip
-    data = np.frombuffer(extent, np.uint8)
+    for number, start in enumerate(range(0, info.size, DIGEST_CHUNK)):
+        check_chunk(info, number, extent[start : start + DIGEST_CHUNK], digests)
+    check_rest(info, extent[info.bulk :])
+
+
+def check_chunk(info: TensorInfo, number: int, chunk: memoryview, digests: memoryview) -> None:
+    """Verify one chunk of an extent against its row of DIGEST.
+
+    Raises:
+        AwqError: E_DIGEST.
+    """
+    digest = hashlib.sha256(chunk).digest()
+    row = bytes(digests[32 * number : 32 * number + 32])
+    if digest != row:
+        raise AwqError("E_DIGEST", info.name, f"chunk {number}", offset=info.offset + number * DIGEST_CHUNK,
+                       expected=digest.hex(), got=row.hex())  # fmt: skip
+
+
+def check_rest(info: TensorInfo, rest: memoryview) -> None:
+    """Verify what follows the codes or plain values of an extent: padding, then scales.
+
+    Raises:
+        AwqError: E_PADDING or E_VALUE, in that order.
+    """
+    data = np.frombuffer(rest, np.uint8)
     if not info.quantized:
-        _check_zero(info, data, info.plain_size, info.size, "padding")
+        _check_zero(info, data, info.bulk, info.size, "padding")
         return
-    layout = info.layout
-    _check_zero(info, data, layout.codes_size, layout.scales_at, "padding after codes")
+    layout, begin = info.layout, info.bulk
+    _check_zero(info, data, begin, layout.scales_at, "padding after codes")
     _check_zero(info, data, layout.scales_end, layout.zeros_at, "padding after scales")
     if layout.zero_row and layout.groups % 2:
-        high = data[layout.zeros_at : layout.end].reshape(layout.rows, -1)[:, -1] >> 4
+        high = data[layout.zeros_at - begin : layout.end - begin].reshape(layout.rows, -1)[:, -1] >> 4
         for row in np.flatnonzero(high)[:1]:
             at = info.offset + layout.zeros_at + int(row + 1) * layout.zero_row - 1
             raise AwqError("E_PADDING", info.name, "odd zero point", offset=at, expected=0, got=high[row])
     _check_zero(info, data, layout.end, info.size, "padding")
     width = info.scale_dtype.bits // 8
-    bits = data[layout.scales_at : layout.scales_end].view(f"<u{width}")
+    bits = data[layout.scales_at - begin : layout.scales_end - begin].view(f"<u{width}")
     for i in np.flatnonzero(bits >= dtypes.INFINITY_BITS[info.scale_dtype])[:1]:
         at = info.offset + layout.scales_at + int(i) * width
         raise AwqError("E_VALUE", info.name, f"scale {i}", offset=at,
@@ -109,9 +132,10 @@ def check_extent(info: TensorInfo, extent: memoryview, digests: memoryview) -> N
 
 
 def _check_zero(info: TensorInfo, data: Bytes, start: int, end: int, field: str) -> None:
-    if data[start:end].any():
-        at = start + int(np.flatnonzero(data[start:end])[0])
-        raise AwqError("E_PADDING", info.name, field, offset=info.offset + at, expected=0, got=data[at])
+    """Refuse anything but zeros from ``start`` to ``end`` of an extent; ``data`` begins behind its bulk."""
+    padding = data[start - info.bulk : end - info.bulk]
+    for i in np.flatnonzero(padding)[:1]:
+        raise AwqError("E_PADDING", info.name, field, offset=info.offset + start + int(i), expected=0, got=padding[i])
 
 
 def quantized_tensor(info: TensorInfo, extent: memoryview) -> QuantizedTensor:

@@ -16,6 +16,7 @@ from awqformat.container import index, meta
 from awqformat.container.contents import Contents, Tensor
 from awqformat.container.data import TensorInfo, check_extent, plain_tensor, quantized_tensor
 from awqformat.container.physical import Preamble, check_physical, read_section
+from awqformat.container.rows import Rows
 from awqformat.container.source import Mode, open_source
 from awqformat.dequantize import dequantize
 from awqformat.errors import AwqError
@@ -152,10 +153,24 @@ class AwqFile:
             AwqError: if the tensor's bytes are not what was written; E_RECORD if it is a plain tensor.
             KeyError: if the file has no tensor of that name.
         """
+        info = self._quantized(name)
+        return quantized_tensor(info, self._extent(info))
+
+    def get_rows(self, name: str) -> Rows:
+        """Return one quantised tensor to be read some rows at a time; every byte is verified, whatever ``verify`` says.
+
+        Raises:
+            AwqError: as :meth:`get_quantized`, for all but the codes.
+            KeyError: if the file has no tensor of that name.
+        """
+        info = self._quantized(name)
+        return Rows(self._source, info, self._rows_of_digest(info))
+
+    def _quantized(self, name: str) -> TensorInfo:
         info = self.info(name)
         if not info.quantized:
             raise AwqError("E_RECORD", name, "dtype", expected=Dtype.U4.name, got=info.dtype.name)
-        return quantized_tensor(info, self._extent(info))
+        return info
 
     def plain_bytes(self, name: str) -> memoryview:
         """Return the stored bytes of one plain tensor, without padding.
@@ -169,16 +184,17 @@ class AwqFile:
             raise AwqError("E_RECORD", name, "dtype", expected="a plain tensor", got=info.dtype.name)
         return self._extent(info)[: info.plain_size]
 
-    def verify(self, progress: Callable[[TensorInfo], None] | None = None) -> None:
+    def verify(self, progress: Callable[[TensorInfo], None] | None = None, workers: int | None = None) -> None:
         """Verify digests, padding and scales of all tensors, in parallel.
 
         Args:
+            workers: threads, each with one tensor in memory unless the file is mapped; None for one per CPU.
             progress: called with each tensor, in index order, when it has passed.
 
         Raises:
             AwqError: for the first of them, in index order, that is at fault.
         """
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             for start in range(0, len(self._names), _BATCH):
                 for info in pool.map(self._passed, self._names[start : start + _BATCH]):
                     if progress is not None:
@@ -212,10 +228,13 @@ class AwqFile:
     def _check(self, info: TensorInfo) -> memoryview:
         """Run stage D for one tensor and return the very bytes that passed."""
         extent = self._source.read(info.offset, info.size)
-        first, last = (int(row) for row in self._first_row[info.number : info.number + 2])
-        check_extent(info, extent, self._digests[32 * first : 32 * last])
+        check_extent(info, extent, self._rows_of_digest(info))
         self._verified[info.number] = True
         return extent
+
+    def _rows_of_digest(self, info: TensorInfo) -> memoryview:
+        first, last = (int(row) for row in self._first_row[info.number : info.number + 2])
+        return self._digests[32 * first : 32 * last]
 
     def close(self) -> None:
         """Close the file. Arrays taken from it stay valid."""

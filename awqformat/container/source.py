@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal
 
+from awqformat.buffers import buffer
 from awqformat.errors import AwqError
 from awqformat.remote import Remote, local_path
 
@@ -65,18 +66,16 @@ class Source:
         """
         if self._map is not None:
             return self._map[offset : offset + size]
-        parts: list[bytes] = []
-        have = 0
+        data, have = buffer(size), 0
         while have < size:
             try:
-                part = os.pread(self._fd, size - have, offset + have)
+                read = os.preadv(self._fd, [data[have:]], offset + have)
             except OSError as error:
                 raise AwqError("E_IO", "file", "read", offset=offset + have, got=error.strerror) from None
-            if not part:
+            if not read:
                 raise AwqError("E_IO", "file", "read", offset=offset, expected=f"{size} bytes", got=f"{have} bytes")
-            parts.append(part)
-            have += len(part)
-        return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+            have += read
+        return data.toreadonly()
 
     def parts(self, offset: int, size: int) -> Iterator[memoryview]:
         """Yield the same bytes as :meth:`read` in pieces, so that none of them is large."""

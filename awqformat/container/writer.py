@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from awqformat.container.data import TensorInfo
 from awqformat.container.physical import OPTIONAL, check_physical
 from awqformat.container.plan import Plan, plan_file
 from awqformat.container.replacing import replacing
+from awqformat.container.sink import write_at
 from awqformat.container.source import Source
 from awqformat.errors import AwqError
 from awqformat.model import QuantizedTensor
@@ -42,7 +43,7 @@ def save_file(
         path: the file to write or to replace.
         metadata: entries of META.
         align_log2: 6..12; extents are aligned to 1 << align_log2 bytes. 9 suits NPUs, 12 direct I/O.
-        workers: threads that make deferred tensors and digests, and the most tensors that are held for it at a time.
+        workers: threads that make deferred tensors, digest and write them, each holding one tensor or block of rows.
         progress: called with each tensor's name when it has been written.
         review: called with the finished file under its temporary name; what it raises is a failure.
 
@@ -89,72 +90,107 @@ def _write_data(
     by_name = {info.name: info for info in plan.infos}
     rows: dict[str, bytes] = {}
 
-    def prepare(name: str) -> tuple[str, list[memoryview], bytes]:
-        buffers = list(_extent(by_name[name], tensors[name]))
-        return name, buffers, _digests(buffers)
+    def written(name: str) -> tuple[str, bytes]:
+        info, digests = by_name[name], _Digests()
+        at = info.offset
+        for buffer in _extent(info, tensors[name]):
+            digests.update(buffer)
+            write_at(file.fileno(), buffer, at)
+            at += len(buffer)
+        return name, digests.rows()
 
-    file.seek(plan.offsets[SectionType.DATA])
-    for name, buffers, rows[name] in in_order(prepare, tensors, workers):
-        for buffer in buffers:
-            file.write(buffer)
-        buffers.clear()  # the next tensor is made before this loop lets go of this one
+    for name, rows[name] in in_order(written, tensors, workers):
         if progress is not None:
             progress(name)
     return b"".join(rows[info.name] for info in plan.infos)
 
 
-def _digests(buffers: list[memoryview]) -> bytes:
-    """Return the rows of DIGEST for one extent."""
-    digests, chunk, room = [], hashlib.sha256(), DIGEST_CHUNK
-    for buffer in buffers:
-        while len(buffer) >= room:
-            chunk.update(buffer[:room])
-            digests.append(chunk.digest())
-            buffer, chunk, room = buffer[room:], hashlib.sha256(), DIGEST_CHUNK
-        chunk.update(buffer)
-        room -= len(buffer)
-    if room < DIGEST_CHUNK:
-        digests.append(chunk.digest())
-    return b"".join(digests)
+class _Digests:
+    """The rows of DIGEST for one extent, whose bytes come in order."""
+
+    def __init__(self) -> None:
+        self._rows: list[bytes] = []
+        self._chunk, self._room = hashlib.sha256(), DIGEST_CHUNK
+
+    def update(self, buffer: memoryview) -> None:
+        while len(buffer) >= self._room:
+            self._chunk.update(buffer[: self._room])
+            buffer = buffer[self._room :]
+            self._rows.append(self._chunk.digest())
+            self._chunk, self._room = hashlib.sha256(), DIGEST_CHUNK
+        self._chunk.update(buffer)
+        self._room -= len(buffer)
+
+    def rows(self) -> bytes:
+        last = [self._chunk.digest()] if self._room < DIGEST_CHUNK else []
+        return b"".join(self._rows + last)
 
 
 def _extent(info: TensorInfo, tensor: Tensor | Deferred) -> Iterator[memoryview]:
     """Yield the bytes of one extent, padding included."""
-    if isinstance(tensor, Deferred):
-        tensor = _loaded(info, tensor)
-    if isinstance(tensor, QuantizedTensor):
-        layout = info.layout
-        places = [(tensor.packed_codes, 0), (tensor.scales, layout.scales_at)]
-        if tensor.packed_zero_points is not None:
-            places.append((tensor.packed_zero_points, layout.zeros_at))
-    else:
-        places = [(tensor.astype(dtypes.NUMPY[info.dtype], copy=False), 0)]
-    end = 0
-    for array, place in places:
-        yield memoryview(bytes(place - end))
-        stored = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        yield stored
-        end = place + len(stored)
-    yield memoryview(bytes(info.size - end))
+    made = _loaded(info, tensor) if isinstance(tensor, Deferred) else tensor
+    if isinstance(made, np.ndarray):
+        yield _bytes(made.astype(dtypes.NUMPY[info.dtype], copy=False))
+        yield memoryview(bytes(info.size - info.plain_size))
+        return
+    layout = info.layout
+    scales: list[memoryview] = []
+    zeros: list[memoryview] = []
+    for block in [made] if isinstance(made, QuantizedTensor) else made:
+        yield _bytes(block.packed_codes)
+        scales.append(_bytes(block.scales))
+        if block.packed_zero_points is not None:
+            zeros.append(_bytes(block.packed_zero_points))
+    yield memoryview(bytes(layout.scales_at - layout.codes_size))
+    yield from scales
+    yield memoryview(bytes(layout.zeros_at - layout.scales_end))
+    yield from zeros
+    yield memoryview(bytes(info.size - (layout.end if zeros else layout.zeros_at)))
 
 
-def _loaded(info: TensorInfo, deferred: Deferred) -> Tensor:
+def _bytes(array: np.ndarray[Any, Any]) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def _loaded(info: TensorInfo, deferred: Deferred) -> Tensor | Iterator[QuantizedTensor]:
     """Return the values of a deferred tensor, if they are of the kind that it was announced to be."""
-    tensor = deferred.load()
-    if isinstance(tensor, QuantizedTensor):
-        try:
-            tensor.check()
-        except AwqError as error:
-            raise AwqError(error.code, info.name, f"{error.where} {error.field}",
-                           expected=error.expected, got=error.got) from None  # fmt: skip
-        zero_dtype = Dtype.NONE if tensor.symmetric else Dtype.U4
-        got = (Dtype.U4, tensor.shape, tensor.scale_dtype, zero_dtype, tensor.group_size)
+    made = deferred.load()
+    if isinstance(made, QuantizedTensor):
+        _check(info, made, info.shape)
+    elif isinstance(made, np.ndarray):
+        _agree(info, (dtypes.from_numpy(made.dtype), made.shape, Dtype.NONE, Dtype.NONE, 0), info.shape)
     else:
-        got = (dtypes.from_numpy(tensor.dtype), tensor.shape, Dtype.NONE, Dtype.NONE, 0)
-    expected = (info.dtype, info.shape, info.scale_dtype, info.zero_dtype, info.group_size)
+        return _checked(info, made)
+    return made
+
+
+def _checked(info: TensorInfo, blocks: Iterator[QuantizedTensor]) -> Iterator[QuantizedTensor]:
+    """Yield blocks of rows, each of the kind that was announced, and neither more nor fewer rows than were."""
+    left = info.layout.rows
+    for block in blocks:
+        rows = min(len(block.scales), left)
+        _check(info, block, (rows, info.shape[-1]))
+        left -= rows
+        yield block
+    if left:
+        raise AwqError("E_RECORD", info.name, "deferred rows", expected=info.layout.rows, got=info.layout.rows - left)
+
+
+def _check(info: TensorInfo, tensor: QuantizedTensor, shape: tuple[int, ...]) -> None:
+    """Refuse a quantised tensor that is illegal, or none of the shape and kind that was announced."""
+    try:
+        tensor.check()
+    except AwqError as error:
+        raise AwqError(error.code, info.name, f"{error.where} {error.field}",
+                       expected=error.expected, got=error.got) from None  # fmt: skip
+    zero_dtype = Dtype.NONE if tensor.symmetric else Dtype.U4
+    _agree(info, (Dtype.U4, tensor.shape, tensor.scale_dtype, zero_dtype, tensor.group_size), shape)
+
+
+def _agree(info: TensorInfo, got: tuple[object, ...], shape: tuple[int, ...]) -> None:
+    expected = (info.dtype, shape, info.scale_dtype, info.zero_dtype, info.group_size)
     if got != expected:
         raise AwqError("E_RECORD", info.name, "deferred tensor", expected=expected, got=got)
-    return tensor
 
 
 def _write_front(file: IO[bytes], plan: Plan, digest: bytes) -> None:

@@ -58,14 +58,15 @@ def decode(dialect: Dialect, parts: Mapping[str, Array], layer: Layer) -> Decode
     _check_order(layer, parts)
     _check_shape(dialect, layer, parts)
     words = parts[dialect.codes].reshape(dialect.packing.shape(n, k))
-    codes = dialect.packing.unpack(words, n, k)
+    codes = dialect.packing.unpack_pairs(words, n, k)
     if dialect.packing.rest(words, n, k):
         losses[PADDING] = None
     stored = _rows(dialect, parts[dialect.scales.role])
     scales = _reordered(dialect, layer, stored[:, :groups], back=True)
     if dtypes.scale_bits(np.ascontiguousarray(stored[:, groups:])).any():
         losses[PADDING] = None
-    tensor = QuantizedTensor.from_codes(codes, scales)  # refuses illegal scales before anything is told by them
+    tensor = QuantizedTensor(codes, scales)
+    tensor.check()  # refuses illegal scales before anything is told by them
     zeros = zeros_of(dialect, layer.form)
     if zeros is not None and layer.form.zeros is not None:
         part = parts[layer.form.zeros]
@@ -104,7 +105,7 @@ def encode(dialect: Dialect, tensor: QuantizedTensor, form: Form | None = None) 
             "E_LOSSY", dialect.name, "zero points", expected="8 everywhere, for none are stored", got="others"
         )
     parts = {
-        dialect.codes: dialect.packing.pack(tensor.codes).reshape(expected[dialect.codes][1]),
+        dialect.codes: dialect.packing.pack_pairs(tensor.packed_codes).reshape(expected[dialect.codes][1]),
         dialect.scales.role: _widened(dialect, layer, _reordered(dialect, layer, tensor.scales, back=False)),
     }
     zeros = zeros_of(dialect, layer.form)

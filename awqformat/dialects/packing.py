@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from awqformat.layouts import pack_nibbles, unpack_nibbles
+
 Array = np.ndarray[Any, Any]
 
 AWQ_ORDER: Final = (0, 2, 4, 6, 1, 3, 5, 7)
@@ -82,6 +84,55 @@ class Packing:
                 words[tiles] = stored
         return words
 
+    def unpack_pairs(self, words: Array, rows: int, columns: int) -> Array:
+        """Return the numbers two in a byte, the first in the low nibble: uint8 (rows, columns // 2).
+
+        The same as packing what :meth:`unpack` gives; where words hold whole pairs, or the eights of two columns, no
+        number is taken apart from its neighbours.
+        """
+        if self._in_sequence(columns):
+            return np.array(words.T if self.by_columns else words, order="C").view(np.uint8)
+        if not self._in_eights(rows, columns):
+            return pack_nibbles(self.unpack(words, rows, columns))
+        columns_of_words = np.ascontiguousarray(words).view("<u4")
+        pairs = _exchanged(columns_of_words[0::2], columns_of_words[1::2])
+        packed = np.empty((rows // 8, 8, columns // 2), np.uint8)
+        for nibble, element in enumerate(self.order):
+            stored = pairs[nibble % 2].view(np.uint8)[:, nibble // 2 :: 4]
+            np.bitwise_xor(stored.T, 0x11 * self.bias, out=packed[:, element])
+        return packed.reshape(rows, -1)
+
+    def pack_pairs(self, packed: Array) -> Array:
+        """Return the words of numbers that lie two in a byte, as :meth:`unpack_pairs` gives them."""
+        rows, columns = packed.shape[0], 2 * packed.shape[1]
+        if self._in_sequence(columns):
+            words = np.ascontiguousarray(packed).view(self.word)
+            return np.array(words.T if self.by_columns else words, order="C")
+        if not self._in_eights(rows, columns):
+            return self.pack(unpack_nibbles(packed, columns))
+        eights = packed.reshape(rows // 8, 8, -1)
+        pairs = np.empty((2, columns // 2, rows // 2), np.uint8)
+        for nibble, element in enumerate(self.order):
+            np.bitwise_xor(eights[:, element].T, 0x11 * self.bias, out=pairs[nibble % 2][:, nibble // 2 :: 4])
+        words = np.empty(self.shape(rows, columns), "<u4")
+        words[0::2], words[1::2] = _exchanged(*pairs.view("<u4"))
+        return words.view(self.word)
+
+    def _in_sequence(self, columns: int) -> bool:
+        """Return whether the words of a row are its pairs, one after another."""
+        sequence = self.order == tuple(range(self.tile[1]))
+        return self.tile[0] == 1 and sequence and not self.bias and columns % self.tile[1] == 0
+
+    def _in_eights(self, rows: int, columns: int) -> bool:
+        """Return whether each word is eight rows of one column, the bias one that only turns bits."""
+        return (
+            self.tile == (8, 1)
+            and self.by_columns
+            and self.bias in (0, 8)
+            and (rows % 8, columns % 2) == (0, 0)
+            and np.dtype(self.word).itemsize == 4
+        )
+
     def _tiles(self, rows: int, columns: int) -> tuple[int, int]:
         """Return the shape of the matrix with its last tiles full."""
         return -(-rows // self.tile[0]) * self.tile[0], -(-columns // self.tile[1]) * self.tile[1]
@@ -119,6 +170,13 @@ class Packing:
         nibbles = tiles.reshape(*tiles.shape[:2], -1)[..., np.array(self.order)]
         packed = nibbles[..., 0::2] | nibbles[..., 1::2] << 4
         return np.ascontiguousarray(packed).reshape(len(packed), -1).view(self.word)
+
+
+def _exchanged(one: Array, other: Array) -> Array:
+    """Return the low nibbles of all bytes of two arrays in pairs, then the high ones; it is its own inverse."""
+    low = one & 0x0F0F0F0F | (other & 0x0F0F0F0F) << 4
+    high = one >> 4 & 0x0F0F0F0F | other & 0xF0F0F0F0
+    return np.stack([low, high])
 
 
 def along_rows(count: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file as save_safetensors
 
-from awqformat import AwqError, Dtype, dequantize, load_file, quantize, safe_open, save_file
+from awqformat import AwqError, Dtype, QuantizedTensor, dequantize, load_file, quantize, safe_open, save_file
 from awqformat.checkpoints import NOT_LINEAR, linear_layers, open_checkpoint, quantize_checkpoint
 from awqformat.tests import damage
 
@@ -78,6 +78,7 @@ def test_layers_the_group_size_divides_are_quantised(group_size: int, layers: li
         assert [name for name, tensor in tensors.items() if tensor.dtype is Dtype.U4] == layers
         for name, tensor in tensors.items():
             made = tensor.load()
+            assert isinstance(made, np.ndarray | QuantizedTensor)
             assert made.shape == tensor.shape == MODEL[name].shape
             if isinstance(made, np.ndarray):
                 assert (made == MODEL[name]).all()

@@ -122,10 +122,19 @@ def test_reads_what_is_there(mode: Mode, tmp_path: Path) -> None:
         assert list(source.parts(5, 0)) == []
 
 
+def test_large_reads(tmp_path: Path) -> None:
+    """What is read is read-only and lives on when the file is closed, however large it is."""
+    data = os.urandom(5 << 20)
+    with Source(damage.stored(tmp_path / "f", data), "pread") as source:
+        parts = [source.read(1, size) for size in (0, 10, len(data) - 1)]
+    assert [bytes(part) for part in parts] == [b"", data[1:11], data[1:]]
+    assert all(part.readonly for part in parts)
+
+
 def test_short_reads_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A system that reads less than asked for is asked again."""
-    pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda fd, size, at: pread(fd, min(size, 3), at))
+    preadv = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda fd, buffers, at: preadv(fd, [buffers[0][:3]], at))
     with Source(damage.stored(tmp_path / "f", b"0123456789"), "pread") as source:
         assert bytes(source.read(1, 8)) == b"12345678"
 
@@ -134,11 +143,11 @@ def test_short_reads_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_failing_read_is_an_io_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of the disk is E_IO with the system's reason."""
 
-    def fail(*_: object) -> bytes:
+    def fail(*_: object) -> int:
         raise OSError(5, "Input/output error")
 
     with Source(damage.stored(tmp_path / "f", b"0123456789"), "pread") as source:
-        monkeypatch.setattr(os, "pread", fail)
+        monkeypatch.setattr(os, "preadv", fail)
         with pytest.raises(AwqError, match=r"^E_IO file: read, at byte 4, got Input/output error$"):
             source.read(4, 2)
 

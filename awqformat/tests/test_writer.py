@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +208,25 @@ def deferred(
     return Deferred(load, dtypes.from_numpy(tensor.dtype), tensor.shape)
 
 
+@given(strategies.quantized_tensors(), st.integers(1, 5))
+def test_rows_give_the_same_file(scratch: Path, tensor: QuantizedTensor, step: int) -> None:
+    """A quantised tensor that comes some rows at a time is written as the whole one is."""
+    save_file({"w": tensor}, scratch)
+    expected = scratch.read_bytes()
+    save_file({"w": replace(deferred(tensor), load=lambda: in_rows(tensor, step))}, scratch)
+    assert scratch.read_bytes() == expected
+
+
+def in_rows(tensor: QuantizedTensor, step: int) -> Iterator[QuantizedTensor]:
+    """Yield a tensor some rows at a time, those of all experts one after another."""
+    codes = tensor.packed_codes.reshape(-1, tensor.packed_codes.shape[-1])
+    scales, zeros = tensor.scales.reshape(len(codes), -1), tensor.packed_zero_points
+    for start in range(0, len(codes), step):
+        rows = slice(start, start + step)
+        flat = None if zeros is None else zeros.reshape(len(codes), -1)[rows]
+        yield QuantizedTensor(codes[rows], scales[rows], flat)
+
+
 @given(strategies.contents(), st.integers(1, 4))
 def test_deferred_tensors_give_the_same_file(scratch: Path, contents: Contents, workers: int) -> None:
     """A file does not depend on whether its tensors were there or were made on the way, nor by how many threads."""
@@ -259,6 +280,18 @@ WRONG: dict[str, tuple[Deferred, str]] = {
     "a group size of 4": (
         Deferred(lambda: quantized(), Dtype.U4, (2, 8), Dtype.F16, Dtype.NONE, 4),
         "E_GROUP w: group_size",
+    ),
+    "a row too few": (
+        Deferred(lambda: in_rows(quantized(), 1), Dtype.U4, (3, 8), Dtype.F16, Dtype.NONE, 8),
+        "E_RECORD w: deferred rows, expected 3, got 2",
+    ),
+    "a row too many": (
+        Deferred(lambda: in_rows(quantized(), 1), Dtype.U4, (1, 8), Dtype.F16, Dtype.NONE, 8),
+        "E_RECORD w: deferred tensor",
+    ),
+    "rows of another group size": (
+        Deferred(lambda: in_rows(quantized(), 1), Dtype.U4, (2, 16), Dtype.F16, Dtype.NONE, 16),
+        "E_RECORD w: deferred tensor",
     ),
     "a quantised type without scales": (Deferred(lambda: quantized(), Dtype.U4, (2, 8)), "E_GROUP w: group_size"),
     "scales of integers": (

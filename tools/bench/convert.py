@@ -4,8 +4,10 @@ python tools/bench/convert.py [GB] [--folder FOLDER] [--workers N]     default 8
 
 Makes a synthetic checkpoint of AWQ's gemm layout in shards of half the size, converts it to one .awq file and back,
 each by the command in a process of its own, and compares the tensors that came back with the first ones, byte for
-byte. The commands read without mapping files, so that their peak resident size is memory of their own; the command
-doing nothing is measured too and taken off. Everything made is removed again. Needs about four times GB of disk.
+byte; then converts it to GPTQ words, which is a layer in either layout at a time. A layer is counted as the bytes of
+its tensors in the checkpoint: codes, zero points and scales. The commands read without mapping files, so that their
+peak resident size is memory of their own; the command doing nothing is measured too and taken off. Everything made is
+removed again. Needs about four times GB of disk.
 """
 
 from __future__ import annotations
@@ -68,8 +70,8 @@ def copy(source: Path, target: Path) -> float:
     return time.perf_counter() - start
 
 
-def run(*arguments: str | Path) -> tuple[float, int]:
-    """Run the command and return seconds and the peak of its resident size in bytes."""
+def run(*arguments: str | Path) -> tuple[float, float, int]:
+    """Run the command and return seconds, those of processors, and the peak of its resident size in bytes."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "awqformat", *map(str, arguments)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -77,7 +79,7 @@ def run(*arguments: str | Path) -> tuple[float, int]:
     if process.returncode:
         sys.exit(f"awqformat {' '.join(map(str, arguments))}: exit status {process.returncode}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return time.perf_counter() - start, usage.ru_maxrss * unit
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit
 
 
 def differences(first: Path, second: Path) -> Iterator[str]:
@@ -104,7 +106,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     workers = ["--workers", str(options.workers)]
-    _, idle = run("--version")
+    *_, idle = run("--version")
     with workplace(options.folder) as folder:
         make(folder / "source", int(options.gb * 1e9))
         size = sum(path.stat().st_size for path in (folder / "source").iterdir())
@@ -116,13 +118,15 @@ def main() -> None:
         commands: dict[str, list[str | Path]] = {
             "to .awq": ["convert", folder / "source", folder / "model.awq", *workers],
             "back to gemm": ["convert", folder / "model.awq", folder / "back", "--to", "gemm", *workers],
+            "gemm to gptq": ["convert", folder / "source", folder / "gptq", "--to", "gptq", *workers],
         }
         for label, arguments in commands.items():
-            seconds, peak = run(*arguments)
+            seconds, busy, peak = run(*arguments)
             held = (peak - idle) / (LAYER_SIZE * options.workers)
             print(
                 f"{label:18} {seconds:7.1f} s  {size / seconds / 1e9:5.2f} GB/s  {seconds / copied:5.2f} x copy"
-                f"  peak {peak / 1e6:.0f} MB, {idle / 1e6:.0f} MB of them idle: {held:.2f} layers per worker"
+                f"  {busy:6.1f} s of CPU  peak {peak / 1e6:.0f} MB,"
+                f" {idle / 1e6:.0f} MB of them idle: {held:.2f} layers per worker"
             )
         different = list(differences(folder / "source", folder / "back"))
         print(f"{len(different)} tensors differ" if different else "every tensor came back bit for bit")
