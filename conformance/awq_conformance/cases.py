@@ -117,6 +117,11 @@ class Case:
         return self.root / self.place
 
     @property
+    def kept_as(self) -> str:
+        """Return what the input is called where it is kept with other things."""
+        return "input" if self.folder else "input.awq"
+
+    @property
     def parts(self) -> tuple[File, ...]:
         """Return the files that the input consists of."""
         if not self.folder:

@@ -24,7 +24,7 @@ class Packed(Weight):
     """One layer of a valid checkpoint: what it holds, and its tensors by role.
 
     ``zero_role`` is the role of the zero points, ``zero_packing`` how they lie; None where they are no integers, or
-    there are none.
+    there are none. ``places`` are the file and the offset of each tensor, ``name`` is what all their names begin with.
     """
 
     shape: tuple[int, ...]
@@ -37,6 +37,8 @@ class Packed(Weight):
     parts: Mapping[str, Array]
     zero_role: str | None
     zero_packing: Packing | None
+    name: str
+    places: Mapping[str, tuple[str, int]]
 
     @cached_property
     def codes(self) -> Array:
@@ -122,5 +124,7 @@ def layers_in(path: Path) -> dict[int, Packed]:
                 {role: part.read() for role, part in stored[layer.prefix].items()},
                 layer.form.zeros if layer.form is not None else None,
                 zeros.packing if zeros is not None else None,
+                layer.prefix,
+                {role: (part.shard, part.offset) for role, part in stored[layer.prefix].items()},
             )
     return found

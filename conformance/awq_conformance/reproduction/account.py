@@ -74,21 +74,26 @@ def _bytes(failure: Failure, guilty: Sequence[Region]) -> list[str]:
     more = [f".. and {len(guilty) - _GUILTY} more"] if len(guilty) > _GUILTY else []
     about = "The element is made of these bytes"
     if failure.case.mutation is not None:
-        about = f"The file is malformed: {failure.case.mutation.what}. The fault is in these bytes"
+        kind = "checkpoint" if failure.case.folder else "file"
+        about = f"The {kind} is malformed: {failure.case.mutation.what}. The fault is in these bytes"
     return [f"{about} (`hexdump.txt` has all of them):", _block([*named, *more])]
 
 
 def _file(failure: Failure) -> list[str]:
     """Return what is in a valid file, or which rule a malformed one breaks."""
+    from awq_conformance.reproduction import shards
     from awq_conformance.reproduction.anatomy import Anatomy  # only here: they need awqformat
     from awq_conformance.reproduction.carried import refusal
 
     case = failure.case
+    if case.mutation is None and case.folder:
+        listed = [f"{file.size:8} bytes  {file.path.removeprefix(case.folder + '/')}" for file in case.parts]
+        return ["The checkpoint is valid:", _block(listed)]
     if case.mutation is None:
         lines = list(Anatomy(case.input.read_bytes()).summary())
         more = [f".. and {len(lines) - _LINES} more tensors"] if len(lines) > _LINES else []
         return ["The file is valid:", _block([*lines[:_LINES], *more])]
-    problem = refusal(case.input)
+    problem = shards.refusal(case.input) if case.folder else refusal(case.input)
     told = [] if problem is None else [f"A reader should say: `{problem}`"]
     known = sentences(default_folder())
     rules = [f"> {rule}: {known[rule]}" for rule in case.req[:1] if rule in known]
@@ -101,17 +106,17 @@ def _output(failure: Failure) -> list[str]:
 
 
 def _contents(shrunk: Shrunk) -> str:
-    failure, size = shrunk.failure, shrunk.failure.case.files[0].size
-    found = "the file of the case"
+    failure, case = shrunk.failure, shrunk.failure.case
+    found = f"the {'checkpoint' if case.folder else 'file'} of the case"
     if shrunk.smaller:
         found = f"the smallest found in {shrunk.calls} calls"
     elif shrunk.calls:
         found += f": none of {shrunk.calls} smaller ones showed the failure"
     why = f" ({shrunk.note})" if shrunk.note else ""
-    lines = [f"- `input.awq`: {size} bytes, {found}{why}."]
-    if failure.case.mutation is not None:
-        lines.append("- `twin.awq`: the valid file that it was made from.")
-    elif failure.case.expect:
+    lines = [f"- `{case.kept_as}`: {case.size} bytes, {found}{why}."]
+    if case.mutation is not None:
+        lines.append(f"- `{case.kept_as.replace('input', 'twin')}`: the valid one that it was made from.")
+    elif case.expect:
         lines.append("- `expected/`: what is right.")
     fault = f" ({failure.seen.fault})" if failure.seen.fault else ""
     wrote = "what the loader wrote" if failure.seen.files else "empty: the loader wrote nothing that could be kept"

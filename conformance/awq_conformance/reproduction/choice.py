@@ -18,7 +18,7 @@ _STATE: Final = "state"  # the recipe of cases that are made of several calls
 
 def _one_file(result: CaseResult) -> bool:
     case = result.case
-    return result.verdict not in _NOT_OF_ONE_FILE and case.recipe != _STATE and not case.folder
+    return result.verdict not in _NOT_OF_ONE_FILE and case.recipe != _STATE
 
 
 def kind_of(result: CaseResult) -> tuple[Verdict, str, str]:

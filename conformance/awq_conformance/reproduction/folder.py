@@ -15,7 +15,7 @@ from awq_conformance.adapter import AdapterMissingError
 from awq_conformance.process import CancelledError
 from awq_conformance.reproduction.account import account
 from awq_conformance.reproduction.failure import seen_again
-from awq_conformance.reproduction.guilt import regions_of, undone
+from awq_conformance.reproduction.guilt import pieces_of, regions_of, undone
 from awq_conformance.reproduction.hexdump import around, text
 from awq_conformance.reproduction.script import script
 from awq_conformance.reproduction.shrink import Shrunk, shrink
@@ -24,10 +24,12 @@ from awq_conformance.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from awq_conformance.cases import Case
     from awq_conformance.diagnosis.names import Diagnosis
     from awq_conformance.judge import CaseResult
     from awq_conformance.probes import Footing
     from awq_conformance.reproduction.failure import Failure
+    from awq_conformance.reproduction.region import Region
 
 FOLDER: Final = "repro"
 """Where the folders are, in that of a report."""
@@ -109,7 +111,7 @@ def clear(report: Path) -> None:
         if folder.is_dir() and not folder.is_symlink() and _is_ours(folder):
             for name in (_DUMP, _INPUT, _TWIN, _SCRIPT, _OUTPUT, _README):
                 (folder / name).unlink(missing_ok=True)
-            for name in (_ACTUAL, _EXPECTED):
+            for name in (_ACTUAL, _EXPECTED, Path(_INPUT).stem, Path(_TWIN).stem):
                 shutil.rmtree(folder / name, ignore_errors=True)
             with suppress(OSError):  # a file that somebody put there stays
                 folder.rmdir()
@@ -132,6 +134,8 @@ def _shrunk(result: CaseResult, footing: Footing, workshop: Workshop) -> Shrunk 
         return "it shows only through serve: in a process of its own the loader does not fail so on this file"
     if first is None:
         return "it did not fail so again when it was called once more: it does only sometimes, or after other files"
+    if case.folder:
+        return Shrunk(first, smaller=False, note="checkpoints are not made smaller")
     slow = like.verdict in _BREAKS  # a session would have to be started again each time
     caller = alone if slow else footing.swift
     folder = workshop.scratch / folder_name(case.id)
@@ -154,10 +158,8 @@ def _write(shrunk: Shrunk, argv: Sequence[str], parent: Path, diagnoses: Sequenc
     built = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=parent))
     try:
         _write_files(failure, built)
-        data = (built / _INPUT).read_bytes()
-        regions = regions_of(failure.case, failure.finding)
-        guilty = [region for region in regions if region.guilty]
-        (built / _DUMP).write_text(text(around(regions, _SHOWN), data), "utf-8")
+        guilty, dump = _bytes_of(failure)
+        (built / _DUMP).write_text(dump, "utf-8")
         (built / _SCRIPT).write_text(script(failure, argv), "utf-8")
         (built / _README).write_text(_MARK + account(shrunk, guilty, diagnoses), "utf-8")
         built.chmod(0o755)
@@ -167,17 +169,47 @@ def _write(shrunk: Shrunk, argv: Sequence[str], parent: Path, diagnoses: Sequenc
         raise
 
 
+def _bytes_of(failure: Failure) -> tuple[list[Region], str]:
+    """Return the bytes that the failure is about, and the hexdump: of all of a file, of these in a checkpoint."""
+    case, finding = failure.case, failure.finding
+    if not case.folder:
+        regions = regions_of(case, finding)
+        dump = text(around(regions, _SHOWN), case.input.read_bytes())
+        return [region for region in regions if region.guilty], dump
+    pieces = pieces_of(case, finding)
+    dump = "\n".join(f"{piece.file}\n{text([piece.region], piece.data)}" for piece in pieces)
+    return [replace(piece.region, field=f"{piece.file}: {piece.region.field}") for piece in pieces], dump
+
+
 def _write_files(failure: Failure, built: Path) -> None:
     case, seen = failure.case, failure.seen
-    data = case.input.read_bytes()
-    (built / _INPUT).write_bytes(data)
-    if case.mutation is not None:
-        (built / _TWIN).write_bytes(undone(data, case.mutation.edits))
-    elif len(case.files) > 1:
+    if case.folder:
+        _write_checkpoint(case, built)
+    else:
+        data = case.input.read_bytes()
+        (built / case.kept_as).write_bytes(data)
+        if case.mutation is not None:
+            (built / _TWIN).write_bytes(undone(data, case.mutation.edits))
+    outputs = [file for file in case.files if file not in case.parts]
+    if case.mutation is None and outputs:
         (built / _EXPECTED).mkdir()
-        for file in case.files[1:]:
+        for file in outputs:
             shutil.copyfile(case.root / file.path, built / _EXPECTED / Path(file.path).name)
     (built / _ACTUAL).mkdir()
     for name, content in seen.files.items():
         (built / _ACTUAL / name).write_bytes(content)
     (built / _OUTPUT).write_bytes(seen.execution.tail)
+
+
+def _write_checkpoint(case: Case, built: Path) -> None:
+    shutil.copytree(case.input, built / case.kept_as, copy_function=shutil.copyfile)
+    if case.mutation is None:
+        return
+    twin = built / Path(_TWIN).stem
+    shutil.copytree(case.input, twin, copy_function=shutil.copyfile)
+    for file in {edit.file for edit in case.mutation.edits}:
+        data = undone((twin / file).read_bytes(), [edit for edit in case.mutation.edits if edit.file == file])
+        if data:
+            (twin / file).write_bytes(data)
+        else:  # the fault is that it is there
+            (twin / file).unlink()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from awq_conformance.cases import Case, Edit
+    from awq_conformance.reproduction.shards import Piece
     from awq_conformance.verdict import Finding
 
 _AROUND: Final = 24  # regions that a report shows of a file
@@ -33,15 +34,31 @@ def regions_of(case: Case, finding: Finding) -> tuple[Region, ...]:
     data = case.input.read_bytes()
     if case.mutation is not None:
         return regions(data, case.mutation.edits)
-    place = _PLACE.match(finding.detail) if finding.verdict in (Verdict.WRONG, Verdict.NONFINITE) else None
-    if finding.tensor is None or place is None:
+    index = _index(finding)
+    if finding.tensor is None or not index:
         return regions(data)
-    index = tuple(map(int, place[1].split(", ")))
     return regions(data, marks=_marks(data, finding.tensor, index, finding.what))
+
+
+def pieces_of(case: Case, finding: Finding) -> tuple[Piece, ...]:
+    """Return the bytes of a checkpoint that a failure is about, file by file; raises OSError where it is gone."""
+    from awq_conformance.reproduction import shards  # only here: it needs awqformat
+
+    if case.mutation is not None:
+        return tuple(shards.edited(case.input, case.mutation.edits))
+    index = _index(finding)
+    return (
+        ()
+        if finding.tensor is None or not index
+        else tuple(shards.element(case.input, finding.tensor, index, finding.what))
+    )
 
 
 def annotated(case: Case, finding: Finding) -> list[dict[str, Any]]:
     """Return the guilty bytes of a failed case, with those around, as JSON values; none where no byte is to blame."""
+    if case.folder:
+        named = [(replace(p.region, field=f"{p.file}: {p.region.field}"), p.data) for p in pieces_of(case, finding)]
+        return [record for region, data in named for record in records([region], data)]
     regions = regions_of(case, finding)
     if not any(region.guilty for region in regions):
         return []
@@ -68,6 +85,12 @@ def regions(data: bytes, edits: Sequence[Edit] = (), marks: Sequence[Mark] = ())
     if _blamed(told) > 1:
         told = min(told, _without_consequences(_compared(data, before, data), _DERIVED), key=_blamed)
     return tuple(replace(region, guilty=region.guilty or region.matches is False) for region in told)
+
+
+def _index(finding: Finding) -> tuple[int, ...]:
+    """Return the place of the first wrong element, () where it is not a matter of elements."""
+    place = _PLACE.match(finding.detail) if finding.verdict in (Verdict.WRONG, Verdict.NONFINITE) else None
+    return () if place is None else tuple(map(int, place[1].split(", ")))
 
 
 def undone(data: bytes, edits: Sequence[Edit]) -> bytes:

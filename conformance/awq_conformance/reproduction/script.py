@@ -28,7 +28,7 @@ def script(failure: Failure, argv: Sequence[str]) -> str:
         "# sh run.sh COMMAND..   runs another one",
         'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) && out=$(mktemp -d) || exit',
         f"[ $# -gt 0 ] || set -- {shlex.join(argv)}",
-        f'"$@" {failure.finding.op} "$here/input.awq" "$out"',
+        f'"$@" {failure.finding.op} "$here/{failure.case.kept_as}" "$out"',
         'echo "got exit status $?, expected ' + due(failure.case) + '"',
         'echo "outputs in $out:"',
         'ls "$out"',
