@@ -142,7 +142,7 @@ def test_without_a_report_nothing_is_written(tmp_path: Path, monkeypatch: pytest
     command = spoiled(tmp_path, WRONG, f'case $in in */smaller/*) touch "{tmp_path}/called";; esac')
     outcome = run(command, None)
     assert outcome.exit_code == 1
-    assert "again" not in outcome.stdout
+    assert "again: sh" not in outcome.stdout
     assert contents(tmp_path) == ["spoiled.sh"]
 
 

@@ -52,7 +52,7 @@ def standing(command: list[str], folder: Path, words: str, timeout: float = 60) 
 @contextmanager
 def zoo(loader: str, folder: Path, ops: str = "dequant") -> Iterator[Footing]:
     """Return the footing of a wrong loader of the zoo."""
-    words = f"name=zoo-{loader} ops={ops},serve dtypes=f32 layouts=nk"
+    words = f"name=zoo-{loader} ops={ops},serve dtypes=f32 layouts=nk profiles=core"
     with standing([sys.executable, str(ZOO), loader], folder, words) as footing:
         yield footing
 
