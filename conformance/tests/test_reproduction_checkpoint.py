@@ -23,7 +23,11 @@ from tests.folders import files_of
 
 CORPUS = load(default_root())
 ZOO = Path(__file__).parents[1] / "zoo" / "adapter.py"
-SHOWN = [case for case in CORPUS.cases.values() if case.folder and case.id.endswith(("/block", "/group-64", "/per-channel", "/v1"))]
+SHOWN = [
+    case
+    for case in CORPUS.cases.values()
+    if case.folder and case.id.endswith(("/block", "/group-64", "/per-channel", "/v1"))
+]
 NIBBLE = re.compile(r"[qz] = (\d+): nibble (\d) of the word, bits (\d+) to (\d+)")
 
 
