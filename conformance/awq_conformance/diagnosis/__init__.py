@@ -11,6 +11,7 @@ from awq_conformance.diagnosis.names import EXPLANATIONS, Diagnosis
 from awq_conformance.diagnosis.observed import Observed, observe
 from awq_conformance.diagnosis.patterns import patterns
 from awq_conformance.diagnosis.renumbering import by_renumbering
+from awq_conformance.diagnosis.tracer import measure
 from awq_conformance.protocol import DEQUANT, PLAIN, UNPACK
 from awq_conformance.verdict import Verdict
 
@@ -63,9 +64,10 @@ def explain(
     tracers = [case for case in corpus.cases.values() if case.id.startswith(subject.tracers) and case.id in results]
     wanted = {case.id: case for case in (*tracers, *failed[DEQUANT][:_MORE], *_varied(failed[DEQUANT]))}
     observed = [one for case in wanted.values() for one in observe(case, caller, terms, subject.stored_in)]
+    maps = measure({one.case.id.removeprefix(subject.tracers): one for one in observed if one.what == "W"})
     numbers = (
-        by_hypothesis(observed, subject.hypotheses)
-        or by_tracer(observed, subject.tracers)
+        by_hypothesis(observed, subject.hypotheses, maps)
+        or by_tracer(maps)
         or by_renumbering(observed)
         or by_remainder(observed)
     )

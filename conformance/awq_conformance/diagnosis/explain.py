@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from awq_conformance.diagnosis import hypotheses
 from awq_conformance.diagnosis.names import EXPLANATIONS, Diagnosis
-from awq_conformance.diagnosis.tracer import Map, measure
+from awq_conformance.diagnosis.tracer import Map
 from awq_conformance.grade import bits_of, round_to, widen
 
 if TYPE_CHECKING:
@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 _PAIRS_MAX: Final = 1 << 14  # elements of the smallest wrong tensor; there are thousands of pairs to be tried on it
 
 
-def by_hypothesis(observed: Sequence[Observed], known: Sequence[Hypothesis]) -> tuple[Diagnosis, ...]:
-    """Return the hypothesis, or the two together, that predict every element of every W seen; else none."""
+def by_hypothesis(
+    observed: Sequence[Observed], known: Sequence[Hypothesis], maps: Mapping[str, Map]
+) -> tuple[Diagnosis, ...]:
+    """Return the hypothesis, or the two together, that predict every element of every W seen; else none.
+
+    ``maps`` were measured, and are told with it.
+    """
     outputs = [one for one in observed if one.what == "W" and one.actual.values.shape == one.due.values.shape]
     wrong = [one for one in outputs if not _matches(one, {})]
     if not wrong:
@@ -29,12 +34,12 @@ def by_hypothesis(observed: Sequence[Observed], known: Sequence[Hypothesis]) -> 
     simplest = sorted(wrong, key=lambda one: one.actual.values.size)
     for hypothesis in known:
         if all(_matches(one, hypothesis.steps) for one in (*simplest, *outputs)):
-            return (_diagnosis(hypothesis, wrong, len(outputs)),)
+            return (_diagnosis(hypothesis, wrong, len(outputs), maps),)
     pairs = hypotheses.together(known) if simplest[0].actual.values.size <= _PAIRS_MAX else ()
     for pair in pairs:
         steps = pair[0].steps | pair[1].steps
         if all(_matches(one, steps) for one in (*simplest, *outputs)):
-            return tuple(_diagnosis(hypothesis, wrong, len(outputs)) for hypothesis in pair)
+            return tuple(_diagnosis(hypothesis, wrong, len(outputs), maps) for hypothesis in pair)
     return ()
 
 
@@ -49,13 +54,12 @@ def by_unpacking(observed: Sequence[Observed], known: Sequence[Hypothesis]) -> t
             if hypothesis.steps.keys() == {step} and all(
                 np.array_equal(one.actual.values, hypothesis.steps[step](one.stored)) for one in outputs
             ):
-                return (_diagnosis(hypothesis, outputs, len(outputs), "unpack: "),)
+                return (_diagnosis(hypothesis, outputs, len(outputs), {}, "unpack: "),)
     return ()
 
 
-def by_tracer(observed: Sequence[Observed], prefix: str) -> tuple[Diagnosis, ...]:
+def by_tracer(maps: Mapping[str, Map]) -> tuple[Diagnosis, ...]:
     """Return which of codes, zero points and scales come from elsewhere, with the measured maps."""
-    maps = measure({one.case.id.removeprefix(prefix): one for one in observed if one.what == "W"})
     found = []
     for part, measured in maps.items():
         if measured.moved:
@@ -89,7 +93,9 @@ def _matches(one: Observed, steps: Mapping[str, Any]) -> bool:
     return bool((same | np.isnan(widen(predicted)) & np.isnan(widen(one.actual))).all())  # every NaN is as good
 
 
-def _diagnosis(hypothesis: Hypothesis, wrong: Sequence[Observed], total: int, where: str = "") -> Diagnosis:
+def _diagnosis(
+    hypothesis: Hypothesis, wrong: Sequence[Observed], total: int, maps: Mapping[str, Map], where: str = ""
+) -> Diagnosis:
     detail = f" ({hypothesis.detail})" if hypothesis.detail else ""
     first = wrong[0]
     different = (
@@ -100,7 +106,8 @@ def _diagnosis(hypothesis: Hypothesis, wrong: Sequence[Observed], total: int, wh
     n, k = (int(i) for i in np.unravel_index(int(np.argmax(different)), different.shape))
     sentence = f"{where}{EXPLANATIONS[hypothesis.name]}{detail}, first at row {n}, k = {k} of {first.case.id}"
     measured = f"predicts every element of all {total} tensors looked at, {len(wrong)} of them wrong"
-    return Diagnosis(hypothesis.name, sentence, measured, _ids(wrong))
+    moved = [str(found) for part, found in maps.items() if found.moved and hypothesis.name.startswith(part)]
+    return Diagnosis(hypothesis.name, sentence, "\n".join((measured, *moved)), _ids(wrong))
 
 
 def _ids(observed: Sequence[Observed]) -> tuple[str, ...]:

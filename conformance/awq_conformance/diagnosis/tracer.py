@@ -94,7 +94,7 @@ def _repeated(stream: Array) -> str | None:
         inside = blocks - np.arange(len(blocks))[:, None] * period
         if (inside == inside[0]).all() and sorted(inside[0].tolist()) == list(range(period)):
             order = " ".join(map(str, inside[0].tolist()))
-            return f"codes are read in the order {order} of every {period}, it is to be 0 1 .. {period - 1}"
+            return f"codes are read in the order {order} of every {period}"
     return None
 
 
