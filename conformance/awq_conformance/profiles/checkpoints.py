@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from awq_conformance import diagnosis, fresh, reproduction
+from awq_conformance import diagnosis, fresh
 from awq_conformance.diagnosis.hypotheses import of_dialect
 from awq_conformance.diagnosis.packed import layers_in
-from awq_conformance.profiles import Profile
+from awq_conformance.profiles.shown import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from awq_conformance.cases import Case, Corpus
@@ -31,7 +31,7 @@ DIALECTS: Final = {
 
 
 @dataclass(frozen=True)
-class Checkpoints(Profile):
+class Checkpoints(Shown):
     """Adds random checkpoints, explanations, and failures shown again."""
 
     name: str
@@ -48,13 +48,3 @@ class Checkpoints(Profile):
         """Return why the loader is wrong, best explanation first."""
         subject = diagnosis.Subject(layers_in, of_dialect(DIALECTS[self.name]), f"{self.name}/tracer-")
         return diagnosis.explain(subject, footing.swift, footing.one_shot, results, corpus, footing.terms)
-
-    def annotated(self, result: CaseResult) -> list[dict[str, Any]]:
-        """Return the bytes that a failure is about."""
-        return reproduction.annotated(result.case, result.finding)
-
-    def reproduce(
-        self, result: CaseResult, diagnoses: Sequence[Diagnosis], footing: Footing, workshop: reproduction.Workshop
-    ) -> reproduction.Reproduction:
-        """Show a failure again."""
-        return reproduction.reproduce(result, diagnoses, footing, workshop)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from awq_conformance import diagnosis, fresh, reproduction, state
+from awq_conformance import diagnosis, fresh, state
 from awq_conformance.diagnosis.hypotheses import EXTENTS
 from awq_conformance.diagnosis.stored import stored_in
-from awq_conformance.profiles import Profile
+from awq_conformance.profiles.shown import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from awq_conformance.cases import Case, Corpus
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SUBJECT: Final = diagnosis.Subject(stored_in, EXTENTS, "tracer/")
 
 
-class Core(Profile):
+class Core(Shown):
     """Adds random files, order and state, files too large to keep, explanations, and failures shown again."""
 
     def stories(self, corpus: Corpus) -> dict[str, tuple[Case, state.Scenario]]:
@@ -49,13 +49,3 @@ class Core(Profile):
     def explain(self, footing: Footing, results: Mapping[str, CaseResult], corpus: Corpus) -> tuple[Diagnosis, ...]:
         """Return why the loader is wrong, best explanation first."""
         return diagnosis.explain(_SUBJECT, footing.swift, footing.one_shot, results, corpus, footing.terms)
-
-    def annotated(self, result: CaseResult) -> list[dict[str, Any]]:
-        """Return the guilty bytes of a failed case's input, and some around them."""
-        return reproduction.annotated(result.case, result.finding)
-
-    def reproduce(
-        self, result: CaseResult, diagnoses: Sequence[Diagnosis], footing: Footing, workshop: reproduction.Workshop
-    ) -> reproduction.Reproduction:
-        """Show a failure again, on the smallest file that does."""
-        return reproduction.reproduce(result, diagnoses, footing, workshop)
