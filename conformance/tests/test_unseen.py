@@ -29,7 +29,7 @@ SEED: Final = 7
 DIGESTS: Final = {
     "hf-gemm": "8889d6691ef637c3",
     "hf-gemv": "22f366f39c958b3c",
-    "hf-gemv-fast": "59b563b63df16140",
+    "hf-gemv-fast": "11b5d45d6d3bc4ae",
     "gptq": "7800796972839431",
     "ct-pack": "aad7db615f3bf27c",
 }

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
+import numpy as np
+
 from awq_conformance.making.checkpoints import shards
 from awq_conformance.making.checkpoints.dialects import COMPRESSED, GEMM, GEMV, GEMV_FAST, GPTQ, KINDS, OWN_FILE, Kind
 from awq_conformance.making.checkpoints.fault import CONFIG, SHARD, Fault, Header, created, cut, header, scale, text
@@ -68,6 +70,14 @@ def _transposed(kind: Kind, tensors: Header, data: bytes) -> bytes:
     return data
 
 
+def _between(tensors: Header, data: bytes) -> bytes:
+    """Put -(s / 2) into the place of the first zero point."""
+    scales = next(entry for name, entry in tensors.items() if name.endswith(f".{GEMV_FAST.scales}"))
+    first, place = scales["data_offsets"][0], _zeros(GEMV_FAST, tensors)["data_offsets"][0]
+    scale = np.frombuffer(data[first : first + 2], np.float16)
+    return data[:place] + (-scale / 2).astype(np.float16).tobytes() + data[place + 2 :]
+
+
 def _retyped(kind: Kind, tensors: Header, data: bytes) -> bytes:
     entry = _zeros(kind, tensors)
     entry["dtype"] = {"I32": "F32", "F16": "I16"}[entry["dtype"]]
@@ -93,6 +103,8 @@ def _own() -> Iterator[Fault]:
     yield Fault(GEMM, "symmetric-ambiguous", "zero_point false, and no zero points: gemm or int4pack", "E_DIALECT",
                 "AWQ-CHK-017", SHARD, text(r'\.qzeros"', '.qzerox"'), twin="zero-points-denied",
                 symmetric=True, level="SHOULD", comment="A loader that knows of no int4pack reads gemm.")  # fmt: skip
+    yield Fault(GEMV_FAST, "zero-point-between", "-(s * z) of no integer z", "E_LOSSY", "AWQ-CHK-018", SHARD,
+                header(_between))  # fmt: skip
     yield Fault(GPTQ, "version-missing", "no checkpoint_format: v1 or v2", "E_DIALECT", "AWQ-CHK-012", CONFIG,
                 text(r',\n *"checkpoint_format": "gptq_v2"', ""))  # fmt: skip
     yield Fault(GPTQ, "g-idx-reorders", "a g_idx that gives the first two groups to each other", "E_DIALECT",
