@@ -100,7 +100,7 @@ def probe(one_shot: OneShot, ground: Ground, modes: tuple[str, ...]) -> Footing:
     hello = probe_hello(one_shot, ground.floor)
     if ground.profile not in hello.profiles:
         raise NothingToRunError(f"the adapter's hello does not claim profile {ground.profile}")
-    case = smallest(ground.corpus, ground.profile, hello)
+    case = plainest(ground.corpus, ground.profile, hello)
     callers: list[Caller] = [one_shot]
     if SERVE in hello.ops and SERVE in modes:
         callers.append(Serving(one_shot.argv, one_shot.folders, one_shot.cancel, hello.words))
@@ -181,10 +181,11 @@ def greeting(seen: Observation) -> Reply:
     return reply("words of awqc/1", "")
 
 
-def smallest(corpus: Corpus, profile: str, hello: Hello) -> Case:
-    """Return the smallest valid case of the corpus that holds a quantised tensor within the declared multiples.
+def plainest(corpus: Corpus, profile: str, hello: Hello) -> Case:
+    """Return the plainest valid case of the corpus that holds a quantised tensor within the declared multiples.
 
-    One group in each row comes last: loaders that do not take it work all the same, which is what is asked here.
+    It is about the fewest requirements, and the smallest of those. One group in each row comes last: loaders that do
+    not take it work all the same, which is what is asked here.
     """
     good = [
         case
@@ -194,7 +195,7 @@ def smallest(corpus: Corpus, profile: str, hello: Hello) -> Case:
     within = [case for case in good if not out_of_reach(case, hello)]
     if not within:
         raise NothingToRunError(f"no valid case of profile {profile} has shapes that align={hello.align} allows")
-    return min(within, key=lambda case: (_whole_rows(case), case.size, case.id))
+    return min(within, key=lambda case: (_whole_rows(case), len(case.req), case.size, case.id))
 
 
 def _whole_rows(case: Case) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from awq_conformance.judge import MEMORY_BOMB, out_of_reach
-from awq_conformance.probes import smallest
+from awq_conformance.probes import plainest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class Exhibits:
 
 def choose(corpus: Corpus, profile: str, hello: Hello) -> Exhibits:
     """Return the exhibits, within the multiples that ``hello`` declares; raises NothingToRunError without any."""
-    first = smallest(corpus, profile, hello)
+    first = plainest(corpus, profile, hello)
     kept = [case for case in corpus.kept if case.profile == profile]
     good = sorted(
         (case for case in kept if case.outcome == "accept" and not out_of_reach(case, hello)),
