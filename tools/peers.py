@@ -139,6 +139,10 @@ is glue. Most of them were written to read good files and check little: *valid* 
 right, *malformed* how many bad ones are noticed. A refusal counts only where the project's own code says what is
 wrong; [peer.py](adapters/peers/peer.py) has the rule. A run is inconclusive where the loader does not read the small
 good file that every run begins with. All of this was run on one machine, without a GPU.
+
+The grade bounded is for loaders that compute q*s + c with a rounded c = -(s*z), and allows for one rounding of c and
+one of the sum ([conformance](../spec/conformance.md#grades)). A loader that computes in F16 rounds q*s as well, and is
+beyond it.
 """
 
 
@@ -153,9 +157,13 @@ def as_markdown(rows: Iterable[Row], corpus: str) -> str:
         valid, malformed = ("{}/{}".format(*row[key]) for key in ("valid", "malformed"))
         package = f"{row['distribution']} {row['version']}"
         verdict = row["verdict"].lower().replace("_", " ")
-        told = "; ".join([row["why"]] if row["why"] else row["explained"]).replace("|", "\\|").replace("\n", " ")
+        told = _cell(row["why"] or next(iter(row["explained"]), ""))
         cells = (row["loader"], package, row["profile"], row["asked_grade"], verdict, row["grade"], valid, malformed)
         lines.append(f"| {' | '.join(cells)} | {told} |")
+    lines += ["", "## Why", "", "Everything that the suite explains, the best explanation first.", ""]
+    for row in rows:
+        lines += [f"- **{row['loader']}**, {row['profile']}"] if row["explained"] else []
+        lines += [f"  - {sentence}" for sentence in row["explained"]]
     for outcome, title in (("accept", "Good checkpoints not read right"), ("reject", "Bad checkpoints not refused")):
         lines += ["", f"## {title}", ""]
         for row in rows:
@@ -166,6 +174,10 @@ def as_markdown(rows: Iterable[Row], corpus: str) -> str:
                 told = "; ".join(f"{verdict}: {', '.join(cases)}" for verdict, cases in sorted(by_verdict.items()))
                 lines.append(f"- **{row['loader']}**, {row['profile']}. {told}")
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def main() -> int:
