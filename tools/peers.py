@@ -169,7 +169,7 @@ def as_markdown(rows: Iterable[Row], corpus: str) -> str:
         for row in rows:
             by_verdict: dict[str, list[str]] = {}
             for case, verdict in row["failures"][outcome].items():
-                by_verdict.setdefault(verdict, []).append(case.partition("/")[2])
+                by_verdict.setdefault(verdict, []).append(case.removeprefix(f"{row['profile']}/"))
             if by_verdict:
                 told = "; ".join(f"{verdict}: {', '.join(cases)}" for verdict, cases in sorted(by_verdict.items()))
                 lines.append(f"- **{row['loader']}**, {row['profile']}. {told}")
