@@ -33,7 +33,8 @@ NIBBLE = re.compile(r"[qz] = (\d+): nibble (\d) of the word, bits (\d+) to (\d+)
 
 def run(loader: str, profile: str, report: Path, *cases: str) -> dict[str, Any]:
     """Run a wrong loader on a few cases, and return the report."""
-    words = ["run", "--seed", "1", "--profile", profile, "--mode", "serve", "--report", str(report)]
+    # The random checkpoint of this seed is large, and so not the one of its kind that is shown.
+    words = ["run", "--seed", "6", "--profile", profile, "--mode", "serve", "--report", str(report)]
     words += [word for case in cases for word in ("--case", f"{profile}/{case}")]
     assert CliRunner().invoke(main, [*words, "--", sys.executable, str(ZOO), loader]).exit_code == 1
     record: dict[str, Any] = json.loads((report / "report.json").read_text())
