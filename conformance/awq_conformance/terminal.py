@@ -94,7 +94,10 @@ def tell(console: Console, run: Certification, written: list[Path]) -> None:
             put(
                 console,
                 ("  why, and what to do: ", ""),
-                (f"awq-conformance doctor -- {shlex.join(run.request.command)}", "bold"),
+                (
+                    f"awq-conformance doctor{_profiled(run.request.profile)} -- {shlex.join(run.request.command)}",
+                    "bold",
+                ),
             )
         if run.results:
             put(console, (f"  {len(run.results)} cases were judged before that", ""))
@@ -102,6 +105,10 @@ def tell(console: Console, run: Certification, written: list[Path]) -> None:
         _tell_verdict(console, run)
     for path in written:
         put(console, ("wrote ", "dim"), (str(path), ""))
+
+
+def _profiled(profile: str) -> str:
+    return "" if profile == "core" else f" --profile {profile}"
 
 
 def tell_diagnosis(console: Console, diagnosis: Diagnosis) -> None:

@@ -14,11 +14,15 @@ import pytest
 import awqformat
 from awq_conformance.cases import Case, default_root, load
 from awq_conformance.fresh import fresh_checkpoint, held_out_checkpoints
+from awq_conformance.making import checkpoints
+from awq_conformance.making.checkpoints import unseen
 from awq_conformance.making.checkpoints.dialects import KINDS
+from awq_conformance.making.checkpoints.faults import CASES as FAULTS
 from awq_conformance.making.checkpoints.unseen import COUNT
 from awq_conformance.profiles import profile_of
 from awq_conformance.profiles.checkpoints import DIALECTS, Checkpoints
 from awq_conformance.protocol import ONE_SHOT, RunnerExit
+from awq_conformance.reproduction.shards import refusal
 from awq_conformance.run import Request, certify
 from awq_conformance.selection import Selection
 from awq_conformance.verdict import Verdict
@@ -27,11 +31,11 @@ from tests.folders import files_of, hold_what_is_expected, read, repaired
 FOLDER: Final = TemporaryDirectory(prefix="awqc-unseen-")
 SEED: Final = 7
 DIGESTS: Final = {
-    "hf-gemm": "8889d6691ef637c3",
-    "hf-gemv": "22f366f39c958b3c",
-    "hf-gemv-fast": "11b5d45d6d3bc4ae",
-    "gptq": "7800796972839431",
-    "ct-pack": "aad7db615f3bf27c",
+    "hf-gemm": "7b5ec3c44503a2b4",
+    "hf-gemv": "98ebb7b5f889efeb",
+    "hf-gemv-fast": "b55d2ba613073ce2",
+    "gptq": "d10dc189b21a49e1",
+    "ct-pack": "520bda4af8f0d04e",
 }
 """Of the holdouts of the seed; they change only with the recipe."""
 
@@ -93,6 +97,29 @@ def test_what_is_malformed_is_refused_and_its_twin_is_not(profile: str) -> None:
             read(case)
         assert (caught.value.code,) == case.codes, f"{case.id}: {caught.value}"
         assert repaired(case) == files_of(cases[case.twin or ""])
+
+
+@profiles
+def test_every_fault_that_may_be_drawn_is_one_wherever_it_is_made(tmp_path: Path, profile: str) -> None:
+    """Not those few alone that one seed draws: in every random checkpoint that has what the fault changes."""
+    faults = [fault for fault in FAULTS if fault.kind.profile == profile and fault.anywhere]
+    made = set()
+    for seed in range(8):
+        kind = unseen.kind_of(profile, f"test/{seed}")
+        model = unseen.model_of(kind, f"test/{seed}", (1, 8))
+        twin = {f"twin/{name}": data for name, data in checkpoints.written(kind, model).items()}
+        for fault in faults:
+            if unseen.works(fault, "twin", model, twin):
+                record, files = checkpoints.malformed(fault, f"{seed}-{fault.name}", "twin", twin)
+                folder = tmp_path / str(record["id"])
+                folder.mkdir()
+                for name, data in files.items():
+                    (folder / Path(name).name).write_bytes(data)
+                problem = refusal(folder)
+                assert problem is not None, f"{fault.name} in checkpoint {seed} is none"
+                assert problem.code == fault.code, f"{fault.name} in checkpoint {seed}: {problem}"
+                made.add(fault.name)
+    assert len(made) >= len(faults) - 4
 
 
 @profiles

@@ -197,7 +197,8 @@ class GemvFast(Checkpoint):
     def products(self, t: Record) -> NDArray[np.float32]:
         """Return -(s * z) (N, K / G), as it is stored."""
         names = (f"{t.name}.{role}" for role in (self.roles.zeros, "scaled_zeros"))
-        return self.per_group(t, next(self.tensors[name] for name in names if name in self.tensors))
+        part = next(self.tensors[name] for name in names if name in self.tensors)
+        return stacked(partial(self.per_group, t), part)
 
     def zeros(self, t: Record) -> NDArray[np.int16]:
         return np.rint(-self.products(t) / self.scales(t)).astype(np.int16)

@@ -61,7 +61,8 @@ def conclude(console: Console, done: Examination) -> None:
     problems = done.problems
     if not problems:
         put(console, ("nothing is wrong with the adapter", "bold green"), (". Next:", ""))
-        put(console, (f"  awq-conformance run -- {shlex.join(done.command)}", "bold"))
+        profile = "" if done.profile == "core" else f" --profile {done.profile}"
+        put(console, (f"  awq-conformance run{profile} -- {shlex.join(done.command)}", "bold"))
         return
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     put(console, (f"{count} of the adapter, not of the loader", "bold red"), (": begin with the first", ""))

@@ -36,7 +36,7 @@ def valid(case: accept.Accept, case_id: str, seed: str, recipe: str = RECIPE) ->
     """Return the record and the files of a checkpoint that must be read."""
     model = case.make(seed)
     outputs, expect = _shared(*expected(case_id, Contents(dict(model.layers))))
-    files = {f"{case_id}/{name}": data for name, data in _written(case.kind, model).items()} | outputs
+    files = {f"{case_id}/{name}": data for name, data in written(case.kind, model).items()} | outputs
     return record(case_id, case.title, files, profile=case.kind.profile, outcome="accept", recipe=recipe, seed=seed,
                   expect=expect, req=case.requirements, flags=(FLAG,), level=case.level, refs=case.refs,
                   comment=case.comment, folder=case_id), files  # fmt: skip
@@ -64,7 +64,7 @@ def large() -> Iterator[tuple[Record, Files]]:
     return iter(())
 
 
-def _written(kind: Kind, model: Model) -> Files:
+def written(kind: Kind, model: Model) -> Files:
     """Return the files of a checkpoint."""
     tensors: dict[str, Array] = dict(model.plain)
     for name, layer in model.layers.items():

@@ -129,7 +129,7 @@ def _common(kind: Kind) -> Iterator[Accept]:
     yield case(
         "per-channel",
         "group size -1: one group in each row",
-        lambda s: one(layer(s, (ROWS, COLUMNS), COLUMNS), group_size=-1),
+        lambda s: one(layer(s, (ROWS, 3 * COLUMNS), 3 * COLUMNS), group_size=-1),
         "AWQ-CHK-003",
     )
     yield case("square", "N = K", lambda s: one(layer(s, (COLUMNS, COLUMNS))), "AWQ-CHK-011")
@@ -221,7 +221,10 @@ def _gptq() -> Iterator[Accept]:
 
 
 def _own() -> Iterator[Accept]:
-    for kind in (GEMM, GPTQ):
+    for kind in KINDS:
+        yield Accept(kind, "names-dash", "layers a and a-b: their rank goes by the prefixes alone",
+                     lambda s: Model({name: layer(f"{s}/{name}") for name in ("a-b", "a")}),
+                     level="SHOULD")  # fmt: skip
         yield Accept(kind, "experts", "three experts in one tensor each", lambda s: one(layer(s, (3, ROWS, COLUMNS))),
                      ("AWQ-CHK-024",), level="SHOULD")  # fmt: skip
     for kind in (GEMM, GEMV, GEMV_FAST):
@@ -238,6 +241,11 @@ def _own() -> Iterator[Accept]:
     yield Accept(GEMM, "q-group-size", "the spelling w_bit and q_group_size",
                  lambda s: one(layer(s), asks={"bits": None, "group_size": None, "w_bit": 4,
                                                "q_group_size": GROUP_SIZE}))  # fmt: skip
+    for kind in (GEMV, GEMV_FAST):
+        yield Accept(kind, "zero-points-denied-and-used", "zero_point false, with zero points other than 8: they count",
+                     _zero_points(3), ("AWQ-CHK-015",))  # fmt: skip
+        yield Accept(kind, "scales-bf16", "scales in BF16", _sized(dtype="BF16"), ("AWQ-CHK-020",),
+                     level="SHOULD")  # fmt: skip
     for dtype in ("BF16", "F32"):
         yield Accept(GEMM, f"scales-{dtype.lower()}", f"scales in {dtype}",
                      _sized(dtype=dtype), ("AWQ-CHK-020",), level="SHOULD")  # fmt: skip

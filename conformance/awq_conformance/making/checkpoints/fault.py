@@ -33,6 +33,7 @@ class Fault:
         twin: the name of the valid case it is made from.
         symmetric: what the configuration of the twin says, where the fault is one only then.
         level: MUST, or SHOULD where loaders differ for good reasons.
+        anywhere: whether it is one in any checkpoint that has what it changes.
         refs: where it was seen.
         comment: more.
     """
@@ -47,6 +48,7 @@ class Fault:
     twin: str = f"group-{GROUP_SIZE}"
     symmetric: bool | None = None
     level: str = "MUST"
+    anywhere: bool = True
     refs: tuple[str, ...] = ()
     comment: str = ""
 

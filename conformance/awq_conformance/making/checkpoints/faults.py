@@ -14,6 +14,9 @@ from awq_conformance.making.checkpoints.fault import CONFIG, SHARD, Fault, Heade
 from awq_conformance.making.checkpoints.folder import json_file
 from awq_conformance.making.checkpoints.model import GROUP_SIZE
 
+_NEVER: Final = 4096
+"""A group size that no checkpoint of the corpus has, nor one that is made at random."""
+
 
 def _common(kind: Kind) -> Iterator[Fault]:
     fault = partial(Fault, kind)
@@ -47,7 +50,7 @@ def _common(kind: Kind) -> Iterator[Fault]:
     yield fault("scales-missing", "the layer has no scales", "E_DIALECT", "AWQ-LAY-004", SHARD,
                 text(rf"\.{kind.scales}\"", f".{kind.scales[:-1]}x\""))  # fmt: skip
     yield fault("configurations-differ", "another file says another group size", "E_CONFIG", "AWQ-CHK-002",
-                OWN_FILE[0], created(json_file(kind.asks(2 * GROUP_SIZE, symmetric=False))))  # fmt: skip
+                OWN_FILE[0], created(json_file(kind.asks(_NEVER, symmetric=False))))  # fmt: skip
     yield fault("zero-points-transposed", "the shape of the zero points is transposed", "E_DIALECT", "AWQ-LAY-004",
                 SHARD, header(partial(_transposed, kind)), twin="group-64", symmetric=False)  # fmt: skip
     yield fault("zero-points-retyped", "zero points of another dtype", "E_DIALECT", "AWQ-LAY-004", SHARD,
@@ -112,14 +115,27 @@ def _own() -> Iterator[Fault]:
     yield Fault(GPTQ, "dynamic-bits", "dynamic gives some layers 8 bits", "E_CONFIG", "AWQ-CHK-034", CONFIG,
                 text('"desc_act": false', r'"desc_act": false, "dynamic": {"+:.*up.*": {"bits": 8}}'))  # fmt: skip
     yield Fault(GPTQ, "order-missing", "desc_act is true, and there is no g_idx", "E_DIALECT", "AWQ-CHK-035", CONFIG,
-                text('"desc_act": false', '"desc_act": true'), twin="g-idx-absent")  # fmt: skip
+                text('"desc_act": false', '"desc_act": true'), twin="g-idx-absent", anywhere=False)  # fmt: skip
     yield Fault(COMPRESSED, "groups-differ", "a second group has another group size", "E_CONFIG", "AWQ-CHK-034",
                 CONFIG, text('"config_groups": {', '"config_groups": {"group_1": {"targets": ["Head"], "weights": '
-                             '{"num_bits": 4, "strategy": "group", "group_size": 128}}, '))  # fmt: skip
+                             '{"num_bits": 4, "strategy": "group", "group_size": 4096}}, '))  # fmt: skip
+    for kind in (GEMV, GEMV_FAST):
+        yield Fault(kind, "version-absent", "no version, which means gemm", "E_DIALECT", "AWQ-CHK-010", CONFIG,
+                    text(rf',\n *"version": "{kind.dialect}"', ""))  # fmt: skip
+    yield Fault(COMPRESSED, "shape-differs", "weight_shape says another N", "E_DIALECT", "AWQ-LAY-014", SHARD,
+                header(_taller))  # fmt: skip
+    yield Fault(COMPRESSED, "format-absent", "no format", "E_DIALECT", "AWQ-CHK-010", CONFIG,
+                text(r'"format": "pack-quantized",\n *', ""))  # fmt: skip
     yield Fault(COMPRESSED, "format-unknown", "another format of compressed-tensors", "E_DIALECT", "AWQ-CHK-010",
                 CONFIG, text("pack-quantized", "pack-quantised"))  # fmt: skip
     yield Fault(COMPRESSED, "zero-points-missing", "symmetric false, and no zero points", "E_DIALECT", "AWQ-CHK-016",
                 SHARD, text(rf"\.{COMPRESSED.zeros}\"", f'.{COMPRESSED.zeros[:-1]}x"'))  # fmt: skip
+
+
+def _taller(tensors: Header, data: bytes) -> bytes:
+    place = next(entry for name, entry in tensors.items() if name.endswith(".weight_shape"))["data_offsets"][0]
+    rows = int.from_bytes(data[place : place + 8], "little") + 8
+    return data[:place] + rows.to_bytes(8, "little") + data[place + 8 :]
 
 
 def _exchanged_groups(data: bytes) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 
 from awq_conformance.making.checkpoints.dialects import Kind
 from awq_conformance.making.checkpoints.fault import SHARD, Fault, Header, created, cut, header, text
-from awq_conformance.making.checkpoints.folder import INDEX, safetensors
+from awq_conformance.making.checkpoints.folder import INDEX, json_file, safetensors
 
 FIRST: Final = "model-00001-of-00003.safetensors"
 
@@ -39,6 +39,8 @@ def of(kind: Kind) -> Iterator[Fault]:
                 lambda data: (1 << 20).to_bytes(8, "little") + data[8:])  # fmt: skip
     yield fault("shards-without-index", "a second shard, and no index", "E_SHARD", "AWQ-CHK-001", "more.safetensors",
                 created(safetensors({"model.more.weight": np.ones(4, np.float16)})))  # fmt: skip
+    yield fault("indexes-two", "a second index", "E_SHARD", "AWQ-CHK-001", "more.safetensors.index.json",
+                created(json_file({"weight_map": {"model.more.weight": FIRST}})), twin="sharded")  # fmt: skip
     yield fault("tensor-twice", "a tensor that two shards hold", "E_SHARD", "AWQ-CHK-001", FIRST, header(_held_twice),
                 twin="sharded")  # fmt: skip
 

@@ -39,8 +39,8 @@ _GROUPS: Final = (3, 4, 6, 7)
 def fresh(profile: str, seed: int, align: tuple[int, int]) -> tuple[Record, Files]:
     """Return the record and the files of a random checkpoint; N and K are multiples of ``align``."""
     origin = f"awqformat/fresh/{profile}/{seed}"
-    kind = _kind(profile, origin)
-    return _valid(f"{FRESH}/{seed}", kind, _model(kind, origin, align), FRESH, seed)
+    kind = kind_of(profile, origin)
+    return _valid(f"{FRESH}/{seed}", kind, model_of(kind, origin, align), FRESH, seed)
 
 
 def holdout(profile: str, seed: int, align: tuple[int, int]) -> Iterator[tuple[Record, Files]]:
@@ -49,18 +49,19 @@ def holdout(profile: str, seed: int, align: tuple[int, int]) -> Iterator[tuple[R
     models, files = {}, {}
     for number in range(COUNT):
         origin, name = f"{whole}/{number}", f"{HOLDOUT}/{seed}/valid-{number}"
-        kind = _kind(profile, origin)
-        models[name] = _model(kind, origin, align)
+        kind = kind_of(profile, origin)
+        models[name] = model_of(kind, origin, align)
         entry, files[name] = _valid(name, kind, models[name], HOLDOUT, seed)
         yield entry, files[name]
-    known = [fault for fault in faults.CASES if fault.kind.profile == profile]
+    known = [fault for fault in faults.CASES if fault.kind.profile == profile and fault.anywhere]
     for number, (fault, twin) in enumerate(_spread(known, models, files, whole)):
         name = f"{HOLDOUT}/{seed}/malformed-{number}-{fault.name}"
         entry, own = checkpoints.malformed(fault, name, twin, files[twin], HOLDOUT)
         yield entry | {"seed": str(seed)}, own
 
 
-def _kind(profile: str, origin: str) -> Kind:
+def kind_of(profile: str, origin: str) -> Kind:
+    """Return a random kind of a profile."""
     return chosen(f"{origin}/kind", [kind for kind in _ALL_KINDS if kind.profile == profile])
 
 
@@ -79,20 +80,21 @@ def _spread(
 
     pairs = []
     for fault in known:
-        twins = [name for name, model in models.items() if _works(fault, name, model, files[name])]
+        twins = [name for name, model in models.items() if works(fault, name, model, files[name])]
         twins.sort(key=lambda name: drawn(fault.name, name))
         pairs += [(turn, drawn(fault.name), fault, twin) for turn, twin in enumerate(twins)]
     return [(fault, twin) for _, _, fault, twin in sorted(pairs, key=lambda pair: pair[:2])[:COUNT]]
 
 
-def _works(fault: Fault, twin: str, model: Model, files: Files) -> bool:
+def works(fault: Fault, twin: str, model: Model, files: Files) -> bool:
+    """Return whether a checkpoint, whose ``files`` are in ``twin``, has what a fault changes."""
     with suppress(KeyError, ValueError):
         checkpoints.malformed(fault, fault.id, twin, files)
         return fault.symmetric in (None, all(layer.symmetric for layer in model.layers.values()))
     return False
 
 
-def _model(kind: Kind, origin: str, align: tuple[int, int]) -> Model:
+def model_of(kind: Kind, origin: str, align: tuple[int, int]) -> Model:
     """Return up to three layers of one group size; 2 comes before 10 in the order of numbers, not in that of bytes."""
     group_size = chosen(f"{origin}/group size", (*kind.group_sizes, _PER_CHANNEL))
     dtype = chosen(f"{origin}/dtype", kind.scale_dtypes)
