@@ -6,7 +6,6 @@ Tensors are lists: a word is a whole number, a floating-point number is its bits
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -81,7 +80,7 @@ def _code(dialect: str, n: int, k: int, q: int, group_size: int) -> tuple[str, t
             return "B", (n, k // group_size, k % group_size // 2), k % 2, q
 
 
-def _marlin_column(n: int, per_channel: bool) -> int:  # noqa: FBT001
+def _marlin_column(n: int, per_channel: bool) -> int:
     """Return the position of the scale of column n (AWQ-LAY-013)."""
     if per_channel:
         order = (0, 1, 8, 9, 16, 17, 24, 25)
@@ -92,8 +91,13 @@ def _marlin_column(n: int, per_channel: bool) -> int:  # noqa: FBT001
 def _group(dialect: str, w: Weight, n: int, g: int, scale: int, out: Stored) -> None:
     """Store scale and zero point of a group."""
     z = w.z[n][g]
-    by_group: Callable[[str, int], None] = lambda role, value: out[role].__setitem__((g, n), value)  # noqa: E731
-    by_row: Callable[[str, int], None] = lambda role, value: out[role].__setitem__((n, g), value)  # noqa: E731
+
+    def by_group(role: str, value: int) -> None:
+        out[role][g, n] = value
+
+    def by_row(role: str, value: int) -> None:
+        out[role][n, g] = value
+
     match dialect:
         case "gemm":
             by_group("scales", scale)

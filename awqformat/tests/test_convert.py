@@ -124,7 +124,7 @@ def test_any_weight_comes_back(
     tmp_path_factory: pytest.TempPathFactory,
     dialect: str,
     shape: Any,
-    bfloat: bool,  # noqa: FBT001
+    bfloat: bool,
     seed: int,
     shard_size: int,
 ) -> None:

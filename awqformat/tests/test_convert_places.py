@@ -56,7 +56,7 @@ def scratch_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_from_http(ranges: bool, source: Path, tmp_path: Path, scratch_folder: Path) -> None:  # noqa: FBT001
+def test_from_http(ranges: bool, source: Path, tmp_path: Path, scratch_folder: Path) -> None:
     """A directory or a file on a web server is converted, with ranges and without, and no copy is left."""
     run(source, tmp_path / "site" / "m.awq")
     with serving(tmp_path / "site", ranges=ranges) as (url, seen):
@@ -135,7 +135,7 @@ def test_a_url_is_the_source_too(memory: str, source: Path) -> None:
 @pytest.mark.parametrize("old", [False, True])
 def test_a_failure_midway_leaves_what_was_there(
     target: str,
-    old: bool,  # noqa: FBT001
+    old: bool,
     source: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -91,8 +91,7 @@ def test_a_model_becomes_a_file(model: Path, tmp_path: Path) -> None:
     """Written and read again, each layer is what quantising it alone gives, and the rest is bit-identical."""
     seen: list[str] = []
     with open_checkpoint(model) as checkpoint:
-        options = {"symmetric": True, "scale_dtype": Dtype.BF16}
-        tensors = quantize_checkpoint(checkpoint, 16, **options)  # type: ignore[arg-type]
+        tensors = quantize_checkpoint(checkpoint, 16, symmetric=True, scale_dtype=Dtype.BF16)
         save_file(tensors, tmp_path / "f", progress=seen.append)
     loaded = load_file(tmp_path / "f")
     assert seen == sorted(MODEL) == list(loaded)

@@ -176,7 +176,7 @@ def test_texts_that_are_no_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_over_http(ranges: bool, tmp_path: Path) -> None:  # noqa: FBT001
+def test_over_http(ranges: bool, tmp_path: Path) -> None:
     """A directory behind a URL is found by the usual names; where ranges are served, tensors are read one by one."""
     directory(tmp_path / "one", SHARDS[0], config=AWQ)
     directory(tmp_path / "two", *SHARDS)

@@ -28,7 +28,7 @@ def section(dialect: str, **options: Any) -> Any:
 
 @pytest.mark.parametrize("dialect", EXPORTABLE)
 @pytest.mark.parametrize("symmetric", [True, False])
-def test_what_is_written_is_read(dialect: str, symmetric: bool) -> None:  # noqa: FBT001
+def test_what_is_written_is_read(dialect: str, symmetric: bool) -> None:
     """The dialect, or for int4pack the one it hides behind, the group size, and whether zero points may be absent."""
     text = config_text(MODEL, exported(dialect, symmetric=symmetric))
     config = parse_config({"config.json": text})
@@ -122,7 +122,7 @@ def test_layers_of_different_group_sizes() -> None:
         ({"quant_method": None}, False),
     ],
 )
-def test_what_agrees(change: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
+def test_what_agrees(change: dict[str, Any], expected: bool) -> None:
     """Old texts are kept only where they are right for the tensors."""
     text = json.dumps({"quantization_config": section("gemm") | change})
     assert exported("gemm").agrees_with({"config.json": text}) == expected

@@ -92,7 +92,7 @@ def quantized(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     dense = folder / "dense"
     dense.mkdir()
     with awqformat.safe_open(file) as model:
-        arrays = {name: model.get_tensor(name).astype(np.float16) for name in model.keys()}  # noqa: SIM118
+        arrays = {name: model.get_tensor(name).astype(np.float16) for name in model.keys()}  # noqa: SIM118  # not a mapping
     save_file(arrays, dense / "model.safetensors", {"format": "pt"})
     (dense / "config.json").write_text(json.dumps(LLAMA))
     return file, dense

@@ -32,7 +32,7 @@ from awqformat.tests.serving import serving
         (Path("http://a"), False),
     ],
 )
-def test_what_is_a_url(path: str | Path, expected: bool) -> None:  # noqa: FBT001
+def test_what_is_a_url(path: str | Path, expected: bool) -> None:
     """A scheme and ://, in a string; everything else is a path."""
     assert is_url(path) == expected
 
@@ -61,7 +61,7 @@ def test_file_urls_are_paths(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_http(ranges: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+def test_http(ranges: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges are fetched where the server has them; else the file is fetched once, and no copy is left."""
     (tmp_path / "site").mkdir()
     (tmp_path / "tmp").mkdir()

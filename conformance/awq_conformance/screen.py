@@ -25,6 +25,11 @@ def put(console: Console, *parts: tuple[str, str]) -> None:
     console.print(line, soft_wrap=True, highlight=False)
 
 
+def profiled(command: str, profile: str) -> str:
+    """Return the words that run a command of the suite on a profile; core is the usual one, and is left out."""
+    return f"awq-conformance {command}" + ("" if profile == "core" else f" --profile {profile}")
+
+
 def printable(text: str) -> str:
     """Return ``text`` without anything that could steer a terminal."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -15,7 +15,7 @@ from awq_conformance.protocol import ONE_SHOT, RunnerExit
 from awq_conformance.report.matrix import matrix_of
 from awq_conformance.report.words import MADE_BY, command_again
 from awq_conformance.reproduction import kind_of
-from awq_conformance.screen import printable, put
+from awq_conformance.screen import printable, profiled, put
 from awq_conformance.verdict import MEANING, Grade, Verdict
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def tell(console: Console, run: Certification, written: list[Path]) -> None:
                 console,
                 ("  why, and what to do: ", ""),
                 (
-                    f"awq-conformance doctor{_profiled(run.request.profile)} -- {shlex.join(run.request.command)}",
+                    f"{profiled('doctor', run.request.profile)} -- {shlex.join(run.request.command)}",
                     "bold",
                 ),
             )
@@ -105,10 +105,6 @@ def tell(console: Console, run: Certification, written: list[Path]) -> None:
         _tell_verdict(console, run)
     for path in written:
         put(console, ("wrote ", "dim"), (str(path), ""))
-
-
-def _profiled(profile: str) -> str:
-    return "" if profile == "core" else f" --profile {profile}"
 
 
 def tell_diagnosis(console: Console, diagnosis: Diagnosis) -> None:

@@ -67,7 +67,7 @@ def test_one_wrong_bit_fails(
     got: Matrix,
     due: np.ndarray[Any, np.dtype[np.float32]],
     told: str,
-    nonfinite: bool,  # noqa: FBT001
+    nonfinite: bool,
 ) -> None:
     """The first wrong element is told, a non-finite one before any other, and how many there are."""
     mismatch = exact(got, due)

@@ -74,7 +74,7 @@ def test_an_unreadable_output_folder_is_no_clean_rejection(cases: dict[str, Case
 @pytest.mark.parametrize(
     ("statuses", "agree"), [((0, 0), True), ((65, 65), True), ((0, 65), False), ((65, 0), False), ((0, 1), True)]
 )
-def test_operations_must_agree_on_a_file(statuses: tuple[int, int], agree: bool) -> None:  # noqa: FBT001
+def test_operations_must_agree_on_a_file(statuses: tuple[int, int], agree: bool) -> None:
     """One file gets one answer; a crash is its own verdict."""
     finding = judge_agreement([seen(statuses[0]), seen(statuses[1], "inspect")])
     assert (finding is None) is agree
@@ -148,7 +148,7 @@ def test_error_codes(text: bytes, code: str) -> None:
 
 @pytest.mark.req("AWQ-CNF-025")
 @pytest.mark.parametrize(("code", "matches"), [("E_MAGIC", True), ("E_SIZE", False), ("", None)])
-def test_codes_are_counted_and_never_judged(cases: dict[str, Case], code: str, matches: bool | None) -> None:  # noqa: FBT001
+def test_codes_are_counted_and_never_judged(cases: dict[str, Case], code: str, matches: bool | None) -> None:
     """A wrong code on a right rejection is a diagnostic."""
     result = CaseResult(cases["toy/fault"], (PASS,), {}, code)
     assert (result.code_matches, result.verdict) == (matches, Verdict.PASS)

@@ -41,7 +41,7 @@ def new_adapter(*args: str | Path) -> Result:
         ("sh", False, {"adapter.sh": "sh/adapter.sh"}),
     ],
 )
-def test_the_files_are_the_tested_examples(tmp_path: Path, lang: str, serve: bool, sources: dict[str, str]) -> None:  # noqa: FBT001
+def test_the_files_are_the_tested_examples(tmp_path: Path, lang: str, serve: bool, sources: dict[str, str]) -> None:
     """Byte for byte, no more and no fewer; scripts can be executed."""
     result = new_adapter("--lang", lang, *["--serve"] * serve, tmp_path / "mine")
     assert result.exit_code == 0, result.output

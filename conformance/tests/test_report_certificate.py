@@ -97,7 +97,7 @@ OBSTACLES: list[tuple[Any, bool]] = [
 
 @pytest.mark.req("AWQ-CNF-031", "AWQ-CNF-034")
 @pytest.mark.parametrize(("made", "due"), OBSTACLES)
-def test_a_certificate_is_due_only_for_a_whole_conformant_run(made: Any, due: bool) -> None:  # noqa: FBT001
+def test_a_certificate_is_due_only_for_a_whole_conformant_run(made: Any, due: bool) -> None:
     """The report alone tells, and the run agrees."""
     run = made()
     assert (not obstacles(record_of(run)), run.certifies) == (due, due)

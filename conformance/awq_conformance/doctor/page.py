@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from awq_conformance.doctor.check import Check, State
-from awq_conformance.screen import put
+from awq_conformance.screen import profiled, put
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,8 +61,7 @@ def conclude(console: Console, done: Examination) -> None:
     problems = done.problems
     if not problems:
         put(console, ("nothing is wrong with the adapter", "bold green"), (". Next:", ""))
-        profile = "" if done.profile == "core" else f" --profile {done.profile}"
-        put(console, (f"  awq-conformance run{profile} -- {shlex.join(done.command)}", "bold"))
+        put(console, (f"  {profiled('run', done.profile)} -- {shlex.join(done.command)}", "bold"))
         return
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     put(console, (f"{count} of the adapter, not of the loader", "bold red"), (": begin with the first", ""))

@@ -112,7 +112,7 @@ def test_other_values_are_found() -> None:
         (ACCEPT, "exit 1", False),
     ],
 )
-def test_fault(python: str, core: str, agree: bool) -> None:  # noqa: FBT001  # a column of the table
+def test_fault(python: str, core: str, agree: bool) -> None:  # a column of the table
     """Verdicts agree if they are equal and among those a reader may give."""
     assert (fault(python, core) is None) == agree
 
